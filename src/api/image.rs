@@ -1,0 +1,98 @@
+//! The image of a request: bytes, or the name of an object.
+
+use std::fmt::{self, Display};
+
+use base64::engine::general_purpose::STANDARD;
+use base64::{DecodeError, Engine as _};
+use bytes::Bytes;
+use serde::{Deserialize, Deserializer};
+
+use super::constraint::{Constrained, Path, Violations, check_length};
+use super::members::{S3Bucket, S3ObjectName, S3ObjectVersion};
+use super::scalar;
+
+/// Bytes that travel as base64.
+#[derive(Debug, Clone)]
+pub struct Blob(pub Bytes);
+
+const MAX_IMAGE_BYTES: usize = 5_242_880;
+
+impl<'de> Deserialize<'de> for Blob {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        scalar::text(deserializer, |text| match STANDARD.decode(text) {
+            Ok(bytes) => Ok(Self(bytes.into())),
+            Err(_) if text.len() % 4 != 0 => {
+                Err(format!("Base64 encoded length is expected a multiple of 4 bytes but found: {}", text.len()))
+            }
+            Err(DecodeError::InvalidByte(_, byte)) => Err(format!("Invalid Base64 character: '{}'", char::from(byte))),
+            Err(_) => Err("Invalid last non-pad Base64 character dectected".to_owned()),
+        })
+    }
+}
+
+impl Display for Blob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "java.nio.HeapByteBuffer[pos=0 lim={0} cap={0}]", self.0.len())
+    }
+}
+
+impl Constrained for Blob {
+    fn check(&self, path: Path<'_>, violations: &mut Violations) {
+        check_length(self.0.len(), 1, MAX_IMAGE_BYTES, self, path, violations);
+    }
+}
+
+/// An image in the request itself or in a bucket; which of the two is no matter of the model.
+#[derive(Debug, Default)]
+pub struct Image {
+    pub bytes: Option<Blob>,
+    pub s3_object: Option<S3Object>,
+}
+
+/// Where an image lies in S3. The model requires neither member.
+#[derive(Debug, Default)]
+pub struct S3Object {
+    pub bucket: Option<S3Bucket>,
+    pub name: Option<S3ObjectName>,
+    pub version: Option<S3ObjectVersion>,
+}
+
+impl<'de> Deserialize<'de> for Image {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Members {
+            bytes: Option<Blob>,
+            s3_object: Option<S3Object>,
+        }
+        scalar::structure(deserializer).map(|Members { bytes, s3_object }| Self { bytes, s3_object })
+    }
+}
+
+impl<'de> Deserialize<'de> for S3Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        struct Members {
+            bucket: Option<S3Bucket>,
+            name: Option<S3ObjectName>,
+            version: Option<S3ObjectVersion>,
+        }
+        scalar::structure(deserializer).map(|Members { bucket, name, version }| Self { bucket, name, version })
+    }
+}
+
+impl Constrained for Image {
+    fn check(&self, path: Path<'_>, violations: &mut Violations) {
+        self.bytes.check(path.member("bytes"), violations);
+        self.s3_object.check(path.member("s3_object"), violations);
+    }
+}
+
+impl Constrained for S3Object {
+    fn check(&self, path: Path<'_>, violations: &mut Violations) {
+        self.bucket.check(path.member("bucket"), violations);
+        self.name.check(path.member("name"), violations);
+        self.version.check(path.member("version"), violations);
+    }
+}
