@@ -1,0 +1,81 @@
+//! PNG: every colour type and depth, interlaced or not, as 8-bit RGB.
+
+use std::io::Cursor;
+
+use image::RgbImage;
+use png::{ColorType, Decoder, DecodingError, Limits, Transformations};
+
+use super::{DecodeError, Image, budget, limits};
+
+pub(super) const MAGIC: [u8; 8] = [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n'];
+
+/// For chunks and the decoder's own buffers; pixels go straight into ours.
+const WORKING_MEMORY: usize = 64 << 20;
+
+/// Decodes the default image of a PNG. A damaged or cut-off file is refused.
+///
+/// Transparency is laid over white, as viewers and converters to JPEG do: cut-out portraits keep a plain background, and colours
+/// hidden under full transparency do not appear. Sixteen-bit samples keep their upper byte.
+pub(super) fn decode(bytes: &[u8]) -> Result<Image, DecodeError> {
+    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: WORKING_MEMORY });
+    decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
+    decoder.set_ignore_text_chunk(true);
+    decoder.set_ignore_iccp_chunk(true);
+    let header = decoder.read_header_info().map_err(broken)?;
+    let (width, height, interlaced) = (header.width, header.height, header.interlaced);
+    limits::check(width, height)?;
+
+    let mut reader = decoder.read_info().map_err(broken)?;
+    let (color, _) = reader.output_color_type();
+    let channels = color.samples();
+    let samples = width as usize * height as usize;
+    let mut rgb = Rows { pixels: Vec::new(), color };
+    // An interlaced image exists twice: its rows become known only in the end.
+    let _share = budget::reserve(samples * if interlaced { 3 + channels } else { 3 });
+    rgb.pixels.reserve_exact(samples * 3);
+    if interlaced {
+        let mut raw = vec![0; samples * channels];
+        reader.next_frame(&mut raw).map_err(broken)?;
+        rgb.append(&raw);
+    } else {
+        while let Some(row) = reader.next_row().map_err(broken)? {
+            rgb.append(row.data());
+        }
+    }
+    let pixels = RgbImage::from_raw(width, height, rgb.pixels).ok_or_else(|| DecodeError::Broken("missing rows".to_owned()))?;
+    Ok(Image { pixels: limits::shrink(pixels), had_orientation: false })
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "used with map_err")]
+fn broken(error: DecodingError) -> DecodeError {
+    DecodeError::Broken(error.to_string())
+}
+
+/// RGB pixels that grow from rows of any 8-bit layout.
+struct Rows {
+    pixels: Vec<u8>,
+    color: ColorType,
+}
+
+impl Rows {
+    fn append(&mut self, row: &[u8]) {
+        match self.color {
+            ColorType::Grayscale => self.pixels.extend(row.iter().flat_map(|value| [*value; 3])),
+            ColorType::GrayscaleAlpha => {
+                self.pixels.extend(row.chunks_exact(2).flat_map(|pixel| [over_white(pixel[0], pixel[1]); 3]));
+            }
+            // A palette is expanded to RGB or RGBA by the decoder.
+            ColorType::Rgb | ColorType::Indexed => self.pixels.extend_from_slice(row),
+            ColorType::Rgba => self.pixels.extend(
+                row.chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]].map(|value| over_white(value, pixel[3]))),
+            ),
+        }
+    }
+}
+
+/// `value * alpha + 255 * (1 - alpha)`, rounded.
+#[allow(clippy::cast_possible_truncation, reason = "at most 255 by construction")]
+fn over_white(value: u8, alpha: u8) -> u8 {
+    let (value, alpha) = (u32::from(value), u32::from(alpha));
+    ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
+}
