@@ -1,0 +1,229 @@
+//! What goes into the store and what comes out.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::tenant::Tenant;
+
+/// Names one collection for as long as it lives; never used again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, sqlx::Type)]
+#[sqlx(transparent)]
+pub struct CollectionKey(pub i64);
+
+/// The model pack whose vectors a collection holds.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, sqlx::FromRow)]
+pub struct PackId {
+    /// As in `pack.toml`.
+    #[sqlx(rename = "pack_name")]
+    pub name: String,
+    /// As in `pack.toml`.
+    #[sqlx(rename = "pack_version")]
+    pub version: String,
+}
+
+/// A collection to be made.
+#[derive(Debug, Clone)]
+pub struct NewCollection {
+    /// Unique within the tenant; letter case counts.
+    pub name: String,
+    /// The emulated AWS version, for example `7.0`.
+    pub model_version: String,
+    pub pack: PackId,
+    pub tags: BTreeMap<String, String>,
+    /// How many collections the tenant may have, this one included.
+    pub max_collections: Option<u64>,
+}
+
+/// A collection as it is.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Collection {
+    #[sqlx(rename = "id")]
+    pub key: CollectionKey,
+    pub name: String,
+    pub model_version: String,
+    #[sqlx(flatten)]
+    pub pack: PackId,
+    /// Milliseconds since 1970-01-01 UTC.
+    pub created_at: i64,
+    #[sqlx(try_from = "i64")]
+    pub face_count: u64,
+    #[sqlx(try_from = "i64")]
+    pub user_count: u64,
+}
+
+/// A box in ratios of the upright image's width and height; may reach past the image.
+#[derive(Debug, Clone, Copy, PartialEq, sqlx::FromRow)]
+pub struct BoundingBox {
+    #[sqlx(rename = "box_left")]
+    pub left: f32,
+    #[sqlx(rename = "box_top")]
+    pub top: f32,
+    #[sqlx(rename = "box_width")]
+    pub width: f32,
+    #[sqlx(rename = "box_height")]
+    pub height: f32,
+}
+
+/// The faces of one image that are to be kept.
+#[derive(Debug, Clone)]
+pub struct IndexFaces {
+    pub collection: CollectionKey,
+    /// SHA-256 of the image's bytes, for the duplicate rule.
+    pub image_sha256: [u8; 32],
+    pub external_image_id: Option<String>,
+    pub image_id: Uuid,
+    /// The version written into each face.
+    pub model_version: String,
+    pub faces: Vec<NewFace>,
+    /// Usually [`super::MAX_FACES_PER_COLLECTION`].
+    pub max_faces: u64,
+}
+
+/// One face to be kept.
+#[derive(Debug, Clone)]
+pub struct NewFace {
+    /// Position among all faces detected in the image, so that it does not depend on how many of them are kept.
+    pub ordinal: u32,
+    pub bounding_box: BoundingBox,
+    /// 0..=100.
+    pub confidence: f32,
+    /// Unit length.
+    pub vector: Vec<f32>,
+}
+
+/// A face as it is kept.
+#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
+pub struct Face {
+    /// What the search calls it.
+    #[sqlx(rename = "id")]
+    pub row: i64,
+    pub face_id: Uuid,
+    pub image_id: Uuid,
+    pub external_image_id: Option<String>,
+    #[sqlx(flatten)]
+    pub bounding_box: BoundingBox,
+    /// 0..=100.
+    pub confidence: f32,
+    pub model_version: String,
+    /// The user it is associated with.
+    pub user_id: Option<String>,
+}
+
+/// Which faces to list; both conditions must hold.
+#[derive(Debug, Clone, Default)]
+pub struct FaceFilter {
+    /// Faces of this user.
+    pub user_id: Option<String>,
+    /// Faces with one of these ids.
+    pub face_ids: Option<Vec<Uuid>>,
+}
+
+/// What became of a face that was to be deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FaceDeletion {
+    Deleted,
+    NotFound,
+    /// Refused: the face belongs to this user.
+    AssociatedTo(String),
+}
+
+/// A user as it is; it is active once it has a face.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct User {
+    /// What the search calls it; rises in the order of creation.
+    #[sqlx(rename = "id")]
+    pub row: i64,
+    pub user_id: String,
+    #[sqlx(try_from = "i64")]
+    pub face_count: u64,
+}
+
+impl User {
+    /// Whether the user has faces: AWS's status `ACTIVE`, as opposed to `CREATED`.
+    pub fn is_active(&self) -> bool {
+        self.face_count > 0
+    }
+}
+
+/// How alike (0..=100) a user, given by the vectors of its faces, and a candidate face are.
+pub type Similarity = Arc<dyn Fn(&[Vec<f32>], &[f32]) -> f32 + Send + Sync>;
+
+/// Faces to be given to a user.
+#[derive(Clone)]
+pub struct AssociateFaces {
+    pub collection: CollectionKey,
+    pub user_id: String,
+    pub face_ids: Vec<Uuid>,
+    /// A face less alike than this is refused, unless it is the user's first.
+    pub threshold: f32,
+    /// Runs within the write: pure and quick.
+    pub similarity: Similarity,
+    /// Usually [`super::MAX_FACES_PER_USER`].
+    pub max_faces: usize,
+}
+
+impl fmt::Debug for AssociateFaces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AssociateFaces")
+            .field("collection", &self.collection)
+            .field("user_id", &self.user_id)
+            .field("face_ids", &self.face_ids)
+            .field("threshold", &self.threshold)
+            .field("max_faces", &self.max_faces)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What an association did; faces that were this user's already are in neither list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Association {
+    pub associated: Vec<Uuid>,
+    pub unsuccessful: Vec<(Uuid, AssociationFailure)>,
+}
+
+/// Why a face was not associated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum AssociationFailure {
+    FaceNotFound,
+    /// It belongs to this user.
+    AssociatedToADifferentUser(String),
+    /// Its similarity to the user, 0..=100.
+    LowMatchConfidence(f32),
+}
+
+/// Faces to be taken from a user.
+#[derive(Debug, Clone)]
+pub struct DisassociateFaces {
+    pub collection: CollectionKey,
+    pub user_id: String,
+    pub face_ids: Vec<Uuid>,
+}
+
+/// What a disassociation did; faces of no user are in neither list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disassociation {
+    pub disassociated: Vec<Uuid>,
+    pub unsuccessful: Vec<(Uuid, DisassociationFailure)>,
+}
+
+/// Why a face was not disassociated.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DisassociationFailure {
+    FaceNotFound,
+    /// It belongs to this user.
+    AssociatedToADifferentUser(String),
+}
+
+/// A client request token. For 24 hours, the same token with the same request gives the outcome of the first success again, and with
+/// another request fails. Each operation of each tenant has tokens of its own.
+#[derive(Debug, Clone)]
+pub struct Idempotency {
+    pub tenant: Tenant,
+    pub token: String,
+    /// A digest of all request members but the token.
+    pub request_hash: [u8; 32],
+}
