@@ -1,0 +1,117 @@
+//! The AWS JSON 1.1 edge: nothing else knows HTTP.
+//!
+//! The order of checks is that of AWS's front end: method and content type, target, JSON and types, signature and permissions, rate,
+//! constraints; then the operation runs.
+
+pub mod auth;
+mod body;
+mod cors;
+mod invocation;
+pub mod rate;
+mod reply;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::State;
+use http::{HeaderMap, Method, Request, Response, header};
+use tracing::{error, info};
+use uuid::Uuid;
+
+use crate::api::{ApiError, ErrorCode};
+use crate::app::App;
+use crate::operations;
+
+use auth::Auth;
+use body::BodyBudget;
+use invocation::Invocation;
+use rate::RateLimiter;
+use reply::Reply;
+
+const TARGET_PREFIX: &str = "RekognitionService.";
+
+/// What the edge needs to let a request through to the operations.
+pub struct Edge {
+    pub app: Arc<App>,
+    pub auth: Auth,
+    pub rates: RateLimiter,
+    bodies: BodyBudget,
+}
+
+impl Edge {
+    pub fn new(app: Arc<App>, auth: Auth, rates: RateLimiter) -> Self {
+        Self { app, auth, rates, bodies: BodyBudget::default() }
+    }
+}
+
+/// Answers one request to the API, whatever its path, as AWS does.
+pub async fn serve(State(edge): State<Arc<Edge>>, request: Request<Body>) -> Response<Body> {
+    let started = Instant::now();
+    let request_id = Uuid::new_v4();
+    let origin = request.headers().contains_key(header::ORIGIN);
+    if origin && request.method() == Method::OPTIONS {
+        return cors::preflight(request.headers(), request_id);
+    }
+    let operation = target(request.headers()).unwrap_or("-").to_owned();
+    let reply = answer(&edge, request).await;
+    log(&operation, &reply, request_id, started);
+    let mut response = reply.into_response(request_id);
+    if origin {
+        cors::expose(response.headers_mut());
+    }
+    response
+}
+
+async fn answer(edge: &Edge, request: Request<Body>) -> Reply {
+    let content_type = media_type(request.headers());
+    if request.method() != Method::POST || content_type.is_none() {
+        return Reply::MissingToken;
+    }
+    if content_type.as_deref() != Some("application/x-amz-json-1.1") {
+        return Reply::UnknownMediaType;
+    }
+    let (parts, body) = request.into_parts();
+    let body = match edge.bodies.read(&parts.headers, body).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal.into(),
+    };
+    let operation = target(&parts.headers).unwrap_or_default().to_owned();
+    match operations::dispatch(&operation, Invocation::new(edge, parts, body)).await {
+        Ok(output) => Reply::Output(output),
+        Err(error) => Reply::Error(error),
+    }
+}
+
+/// The operation that `X-Amz-Target` names.
+fn target(headers: &HeaderMap) -> Option<&str> {
+    headers.get("x-amz-target")?.to_str().ok()?.strip_prefix(TARGET_PREFIX)
+}
+
+/// The content type in lower case, without its parameters.
+fn media_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let media_type = value.split(';').next().unwrap_or_default().trim();
+    Some(media_type.to_ascii_lowercase())
+}
+
+/// One line a request; a failure of ours is told here and nowhere else.
+fn log(operation: &str, reply: &Reply, request_id: Uuid, started: Instant) {
+    let status = reply.status().as_u16();
+    let milliseconds = started.elapsed().as_secs_f64() * 1000.0;
+    match reply {
+        Reply::Error(failure) if failure.code() == ErrorCode::InternalServerError => {
+            error!(operation, status, %request_id, milliseconds, cause = causes(failure), "request failed");
+        }
+        Reply::Error(refusal) => {
+            info!(operation, status, %request_id, milliseconds, error = %refusal, cause = causes(refusal), "request refused");
+        }
+        _ => info!(operation, status, %request_id, milliseconds, "request answered"),
+    }
+}
+
+/// The chain of causes in one line; empty when there is none.
+fn causes(error: &ApiError) -> String {
+    let chain = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
