@@ -1,0 +1,53 @@
+//! Makes an empty collection.
+
+use serde::{Deserialize, Serialize};
+
+use super::context::store_error;
+use super::{Context, Operation};
+use crate::api::ApiResult;
+use crate::api::constraint::{Required, request};
+use crate::api::members::{CollectionId, Tags};
+use crate::store::NewCollection;
+
+pub struct CreateCollection;
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Input {
+    collection_id: Required<CollectionId>,
+    tags: Option<Tags>,
+}
+
+request!(Input[collection_id]: collection_id, tags);
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Output {
+    status_code: u16,
+    collection_arn: String,
+    face_model_version: String,
+}
+
+impl Operation for CreateCollection {
+    const NAME: &'static str = "CreateCollection";
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+        let name = input.collection_id.as_str();
+        let new = NewCollection {
+            name: name.to_owned(),
+            model_version: context.app.face_model_version.clone(),
+            pack: context.app.pack_id(),
+            tags: input.tags.map(Tags::into_map).unwrap_or_default(),
+            max_collections: None,
+        };
+        let store = &context.app.store;
+        let collection = store.create_collection(&context.tenant, new).await.map_err(|error| store_error(error, name, ""))?;
+        Ok(Output {
+            status_code: 200,
+            collection_arn: context.tenant.collection_arn(name),
+            face_model_version: collection.model_version,
+        })
+    }
+}

@@ -1,0 +1,52 @@
+//! Lists the tenant's collections in the order of their creation.
+
+use serde::{Deserialize, Serialize};
+
+use super::context::store_error;
+use super::{Context, Operation};
+use crate::api::ApiResult;
+use crate::api::constraint::request;
+use crate::api::members::{PageSize, PaginationToken};
+use crate::api::page::{Listing, Page};
+use crate::store::CollectionKey;
+
+/// The page when `MaxResults` is absent or 0.
+pub(super) const DEFAULT_PAGE: usize = 4096;
+
+pub struct ListCollections;
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Input {
+    next_token: Option<PaginationToken>,
+    max_results: Option<PageSize>,
+}
+
+request!(Input: next_token, max_results);
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Output {
+    collection_ids: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_token: Option<String>,
+    face_model_versions: Vec<String>,
+}
+
+impl Operation for ListCollections {
+    const NAME: &'static str = "ListCollections";
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+        let listing = Listing { parts: &["ListCollections", &context.tenant.account, &context.tenant.region] };
+        let after = listing.after(input.next_token.as_ref())?.map(|key| CollectionKey(i64::from_be_bytes(key)));
+        let size = input.max_results.map(PageSize::get).filter(|&size| size > 0).unwrap_or(DEFAULT_PAGE);
+        let found = context.app.store.list_collections(&context.tenant, after, size + 1).await;
+        let page = Page::cut(found.map_err(|error| store_error(error, "", ""))?, size);
+        let next_token = page.last_if_more().map(|last| listing.token(&last.key.0.to_be_bytes()));
+        let (collection_ids, face_model_versions) =
+            page.items.into_iter().map(|collection| (collection.name, collection.model_version)).unzip();
+        Ok(Output { collection_ids, next_token, face_model_versions })
+    }
+}

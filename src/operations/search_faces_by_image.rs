@@ -1,0 +1,69 @@
+//! Finds the faces of a collection that look like the largest face of an image.
+
+use serde::{Deserialize, Serialize};
+
+use super::face::BoundingBox;
+use super::matches::{self, FaceMatch, MatchOptions};
+use super::scene::{Scene, filter_or};
+use super::{Context, Operation};
+use crate::api::constraint::{Required, request};
+use crate::api::image::Image;
+use crate::api::members::{Choice, CollectionId, MaxFaces, Percent};
+use crate::api::number::Number;
+use crate::api::{ApiError, ApiResult, ErrorCode};
+use crate::vision::QualityFilter;
+
+pub struct SearchFacesByImage;
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Input {
+    collection_id: Required<CollectionId>,
+    image: Required<Image>,
+    max_faces: Option<MaxFaces>,
+    face_match_threshold: Option<Percent>,
+    quality_filter: Option<Choice<QualityFilter>>,
+}
+
+request!(Input[collection_id]: collection_id, image, max_faces, face_match_threshold, quality_filter);
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Output {
+    searched_face_bounding_box: BoundingBox,
+    searched_face_confidence: Number,
+    face_matches: Vec<FaceMatch>,
+    face_model_version: String,
+}
+
+impl Operation for SearchFacesByImage {
+    const NAME: &'static str = "SearchFacesByImage";
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+        let collection = context.searchable_collection(&input.collection_id).await?;
+        let rules = context.newest_rules();
+        let filter = filter_or(input.quality_filter.as_ref(), QualityFilter::None);
+        let bytes = context.image_bytes(input.image.into_inner()).await?;
+        let (face, probe) = context
+            .with_networks(move |networks| {
+                let mut scene = Scene::look(networks, &bytes, rules)?;
+                let largest = *scene.passing(filter).first().ok_or_else(no_faces)?;
+                let probe = scene.embed(networks, &[largest])?.swap_remove(0);
+                Ok((scene.faces.swap_remove(largest), probe))
+            })
+            .await?;
+        let options = MatchOptions::faces(input.max_faces, input.face_match_threshold);
+        Ok(Output {
+            searched_face_bounding_box: face.bounding_box.into(),
+            searched_face_confidence: Number(face.confidence),
+            face_matches: matches::faces(context, &collection, &probe, options).await?,
+            face_model_version: collection.model_version,
+        })
+    }
+}
+
+fn no_faces() -> ApiError {
+    ApiError::new(ErrorCode::InvalidParameterException, "There are no faces in the image. Should be at least 1.")
+}
