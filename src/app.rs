@@ -1,0 +1,92 @@
+//! What the operations work with, put together from the configuration.
+
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use thiserror::Error;
+
+use crate::config::{ServeConfig, VisionConfig};
+use crate::image::source::{ImageSource, SourceError};
+use crate::search::Gallery;
+use crate::store::{ChangeSink, Location, OpenError, PackId, Sqlite, Store};
+use crate::vision::{Pack, PackError, Vision, VisionError, VisionOptions, runtime};
+
+/// Everything that an operation may touch.
+pub struct App {
+    pub store: Arc<dyn Store>,
+    pub gallery: Arc<Gallery>,
+    pub vision: Vision,
+    pub images: ImageSource,
+    /// The AWS face model version that new collections get.
+    pub face_model_version: String,
+}
+
+/// Why a server did not start, in words for the one who started it.
+#[derive(Debug, Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Store(#[from] OpenError),
+    #[error(transparent)]
+    Vision(#[from] VisionError),
+    #[error(transparent)]
+    Pack(#[from] PackError),
+    #[error(transparent)]
+    Images(#[from] SourceError),
+    #[error(transparent)]
+    Credentials(#[from] crate::wire::auth::CredentialsError),
+    #[error("{0} cannot be listened on: {1}. Stop what uses it, or choose another address with --listen")]
+    Bind(std::net::SocketAddr, #[source] std::io::Error),
+    #[error("the search threads could not be started: {0}")]
+    Threads(#[source] std::io::Error),
+    #[error("the models could not be loaded: {0}")]
+    Interrupted(#[from] tokio::task::JoinError),
+}
+
+impl App {
+    /// Opens the store and loads the networks, side by side.
+    pub async fn open(config: &ServeConfig) -> Result<Self, StartError> {
+        let images = ImageSource::open(&config.api.s3)?;
+        let vision = tokio::task::spawn_blocking({
+            let config = config.vision.clone();
+            move || load_vision(&config)
+        });
+        let location = match config.data.as_str() {
+            ":memory:" => Location::Memory,
+            folder => Location::Directory(folder.into()),
+        };
+        let store = Arc::new(Sqlite::open(&location).await?);
+        let threads = config.api.search_threads.unwrap_or_else(|| available_parallelism().map_or(1, NonZero::get));
+        let gallery = Arc::new(Gallery::new(store.clone(), threads).map_err(StartError::Threads)?);
+        let sink: Arc<dyn ChangeSink> = gallery.clone();
+        store.subscribe(&sink);
+        let vision = vision.await??;
+        Ok(Self { gallery, store, vision, images, face_model_version: config.api.face_model_version.clone() })
+    }
+
+    /// The pack that new faces are embedded with.
+    pub fn pack_id(&self) -> PackId {
+        let pack = self.vision.pack();
+        PackId { name: pack.name.clone(), version: pack.version.clone() }
+    }
+
+    /// Finishes the writes under way.
+    pub async fn close(&self) {
+        self.store.close().await;
+    }
+}
+
+fn load_vision(config: &VisionConfig) -> Result<Vision, StartError> {
+    runtime::init(config.runtime.as_deref())?;
+    let pack = Pack::open(pack_folder(config))?;
+    let defaults = VisionOptions::default();
+    let options = VisionOptions { workers: config.workers.unwrap_or(defaults.workers), queue: config.queue };
+    Ok(Vision::load(pack, options)?)
+}
+
+/// A pack is named by its folder, or by its name among the packs.
+fn pack_folder(config: &VisionConfig) -> PathBuf {
+    let is_path = config.pack.is_absolute() || config.pack.join("pack.toml").is_file();
+    if is_path { config.pack.clone() } else { Path::new(&config.models).join(&config.pack) }
+}

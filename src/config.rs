@@ -1,0 +1,115 @@
+//! The command line and its environment variables.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::catalog::ModelsCommand;
+use crate::image::source::S3Location;
+use crate::wire::rate::RateLimit;
+
+/// A self-hosted server that speaks Amazon Rekognition's face API with real inference.
+#[derive(Debug, Parser)]
+#[command(version, about, subcommand_negates_reqs = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub serve: ServeConfig,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the API (the default).
+    Serve(Box<ServeConfig>),
+    /// Ask a running server whether it is ready; exits with 1 when it is not. For container health checks.
+    Health {
+        /// The address that the server listens on.
+        #[arg(long, env = "LOOKALIKE_LISTEN", default_value = "127.0.0.1:9340")]
+        listen: SocketAddr,
+    },
+    /// List, fetch and verify model packs.
+    #[command(subcommand)]
+    Models(ModelsCommand),
+}
+
+/// Everything that a server is started with.
+#[derive(Debug, Clone, Args)]
+pub struct ServeConfig {
+    /// Address and port to listen on; port 0 takes a free one.
+    #[arg(long, env = "LOOKALIKE_LISTEN", default_value = "127.0.0.1:9340")]
+    pub listen: SocketAddr,
+    /// Folder of the database, or `:memory:` to keep nothing.
+    #[arg(long, env = "LOOKALIKE_DATA", default_value = "data")]
+    pub data: String,
+    /// Log format.
+    #[arg(long, env = "LOOKALIKE_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    #[command(flatten)]
+    pub vision: VisionConfig,
+    #[command(flatten)]
+    pub auth: AuthConfig,
+    #[command(flatten)]
+    pub api: ApiConfig,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// Networks and the threads that run them.
+#[derive(Debug, Clone, Args)]
+pub struct VisionConfig {
+    /// Folder of model packs.
+    #[arg(long, env = "LOOKALIKE_MODELS", default_value = "models")]
+    pub models: PathBuf,
+    /// Pack to serve: its name in the folder of packs, or the path of a pack.
+    #[arg(long, env = "LOOKALIKE_PACK", default_value = "default")]
+    pub pack: PathBuf,
+    /// ONNX Runtime's shared library.
+    #[arg(long = "onnxruntime", env = "ORT_DYLIB_PATH")]
+    pub runtime: Option<PathBuf>,
+    /// Inference threads; as many as cores if not given.
+    #[arg(long, env = "LOOKALIKE_WORKERS")]
+    pub workers: Option<usize>,
+    /// Images that may wait for an inference thread before requests are throttled.
+    #[arg(long, env = "LOOKALIKE_QUEUE", default_value_t = 64)]
+    pub queue: usize,
+}
+
+/// Who may call.
+#[derive(Debug, Clone, Args)]
+pub struct AuthConfig {
+    /// `open` takes any signature; `verify` checks it against the credentials file.
+    #[arg(long, env = "LOOKALIKE_AUTH", value_enum, default_value_t = AuthKind::Open)]
+    pub auth: AuthKind,
+    /// TOML file of access keys with what each may do, for `--auth verify`.
+    #[arg(long, env = "LOOKALIKE_CREDENTIALS", required_if_eq("auth", "verify"))]
+    pub credentials: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum AuthKind {
+    Open,
+    Verify,
+}
+
+/// How the API behaves.
+#[derive(Debug, Clone, Args)]
+pub struct ApiConfig {
+    /// AWS face model version to emulate in new collections.
+    #[arg(long, env = "LOOKALIKE_FACE_MODEL_VERSION", default_value = "7.0", value_parser = ["1.0", "2.0", "3.0", "4.0", "5.0", "6.0", "7.0"])]
+    pub face_model_version: String,
+    /// Where S3Object images are read: a folder of buckets, an endpoint such as http://localhost:9000, or `aws`.
+    #[arg(long, env = "LOOKALIKE_S3", default_value = "none")]
+    pub s3: S3Location,
+    /// Limit an operation's requests a second, for example `IndexFaces=50`; `*=100` for all others. May be repeated.
+    #[arg(long = "limit", env = "LOOKALIKE_LIMITS", value_delimiter = ',', value_name = "OPERATION=RATE")]
+    pub limits: Vec<RateLimit>,
+    /// Search threads; as many as cores if not given.
+    #[arg(long, env = "LOOKALIKE_SEARCH_THREADS")]
+    pub search_threads: Option<usize>,
+}

@@ -1,0 +1,55 @@
+//! The server's own routes under `/_lookalike/`: liveness and readiness.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use http::StatusCode;
+use thiserror::Error;
+
+use crate::tenant::Tenant;
+use crate::wire::Edge;
+
+/// The routes, to be nested under `/_lookalike`.
+pub fn routes() -> Router<Arc<Edge>> {
+    Router::new().route("/health", get(health)).route("/ready", get(ready))
+}
+
+/// The process answers.
+async fn health() -> &'static str {
+    "ok\n"
+}
+
+/// The database answers too; the networks were warmed before the address was taken.
+async fn ready(State(edge): State<Arc<Edge>>) -> (StatusCode, &'static str) {
+    match edge.app.store.list_collections(&Tenant::default(), None, 1).await {
+        Ok(_) => (StatusCode::OK, "ready\n"),
+        Err(error) => {
+            tracing::error!(%error, "not ready: the database does not answer");
+            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n")
+        }
+    }
+}
+
+/// Why a server is not ready.
+#[derive(Debug, Error)]
+pub enum NotReady {
+    #[error("no answer from {0}: {1}")]
+    Silent(SocketAddr, reqwest::Error),
+    #[error("{0} answered {1}")]
+    Unready(SocketAddr, StatusCode),
+}
+
+/// Asks the server at an address whether it is ready; one that listens everywhere is asked on loopback.
+pub async fn ask_ready(listen: SocketAddr) -> Result<(), NotReady> {
+    let mut address = listen;
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
+    }
+    let request = reqwest::Client::new().get(format!("http://{address}/_lookalike/ready")).timeout(Duration::from_secs(2));
+    let status = request.send().await.map_err(|error| NotReady::Silent(address, error))?.status();
+    if status.is_success() { Ok(()) } else { Err(NotReady::Unready(address, status)) }
+}

@@ -1,0 +1,82 @@
+//! Building, binding and running a server.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tracing::info;
+
+use crate::app::{App, StartError};
+use crate::config::{AuthKind, ServeConfig};
+use crate::control;
+use crate::wire::auth::{Auth, AuthMode, Credentials};
+use crate::wire::rate::RateLimiter;
+use crate::wire::{self, Edge};
+
+/// A server that holds its address and is ready to answer.
+pub struct Server {
+    listener: TcpListener,
+    edge: Arc<Edge>,
+}
+
+impl Server {
+    /// Loads the networks, opens the store, and only then takes the address: who can connect is answered.
+    pub async fn bind(config: &ServeConfig) -> Result<Self, StartError> {
+        let auth = match (config.auth.auth, &config.auth.credentials) {
+            (AuthKind::Verify, Some(file)) => AuthMode::Verify(Credentials::load(file)?),
+            _ => AuthMode::default(),
+        };
+        let app = Arc::new(App::open(config).await?);
+        let edge = Arc::new(Edge::new(app, Auth::new(auth), RateLimiter::new(&config.api.limits)));
+        let listener = TcpListener::bind(config.listen).await.map_err(|source| StartError::Bind(config.listen, source))?;
+        Ok(Self { listener, edge })
+    }
+
+    /// The address that was taken.
+    ///
+    /// # Panics
+    /// When the operating system does not tell the address of a socket that it has bound.
+    pub fn addr(&self) -> SocketAddr {
+        self.listener.local_addr().expect("a bound socket has an address")
+    }
+
+    /// What the server works with.
+    pub fn app(&self) -> &App {
+        &self.edge.app
+    }
+
+    /// Answers requests until `shutdown` resolves, then finishes those under way.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+        let pack = self.app().vision.pack();
+        info!(address = %self.addr(), pack = pack.name, version = pack.version, "ready");
+        let routes =
+            Router::new().nest("/_lookalike", control::routes()).fallback(wire::serve).with_state(Arc::clone(&self.edge));
+        axum::serve(self.listener, routes).with_graceful_shutdown(shutdown).await?;
+        self.edge.app.close().await;
+        info!("stopped");
+        Ok(())
+    }
+}
+
+/// Resolves on Ctrl-C, or on SIGTERM as a container engine sends it.
+pub async fn stop_signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(terminate) => terminate,
+            Err(error) => {
+                tracing::warn!(%error, "SIGTERM cannot be caught; stop the server with Ctrl-C");
+                return std::future::pending().await;
+            }
+        };
+        tokio::select! {
+            _ = interrupt => {}
+            _ = terminate.recv() => {}
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = interrupt.await;
+}
