@@ -1,0 +1,99 @@
+"""Run a detector of the YuNet output family with ONNX Runtime and decode its faces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime as ort
+
+STRIDES = (8, 16, 32)
+
+
+@dataclass
+class Faces:
+    """Faces of one image: boxes [N, 4] as x0 y0 x1 y1, landmarks [N, 5, 2], scores [N]."""
+
+    boxes: np.ndarray
+    landmarks: np.ndarray
+    scores: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def take(self, index: np.ndarray) -> Faces:
+        """The faces at `index`, in that order."""
+        return Faces(self.boxes[index], self.landmarks[index], self.scores[index])
+
+
+def session(path: Path, threads: int = 1) -> ort.InferenceSession:
+    """A CPU session with a fixed number of threads."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    return ort.InferenceSession(str(path), options, ["CPUExecutionProvider"])
+
+
+def decode(outputs: dict[str, np.ndarray], width: int, threshold: float) -> Faces:
+    """Decode the raw outputs of one image (batch index 0) into scored faces."""
+    boxes, landmarks, scores = [], [], []
+    for stride in STRIDES:
+        cls = outputs[f"cls_{stride}"][0, :, 0].clip(0, 1)
+        obj = outputs[f"obj_{stride}"][0, :, 0].clip(0, 1)
+        score = np.sqrt(cls * obj)
+        keep = np.flatnonzero(score > threshold)
+        row, column = np.divmod(keep, width // stride)
+        cell = np.stack([column, row], 1).astype(np.float32)
+        box = outputs[f"bbox_{stride}"][0, keep]
+        centre, size = (cell + box[:, :2]) * stride, np.exp(box[:, 2:]) * stride
+        points = outputs[f"kps_{stride}"][0, keep].reshape(-1, 5, 2)
+        boxes.append(np.concatenate([centre - size / 2, centre + size / 2], 1))
+        landmarks.append((points + cell[:, None]) * stride)
+        scores.append(score[keep])
+    return Faces(np.concatenate(boxes), np.concatenate(landmarks), np.concatenate(scores))
+
+
+def overlap(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Intersection over union of one box [4] with boxes [N, 4]."""
+    low, high = np.maximum(box[:2], boxes[:, :2]), np.minimum(box[2:], boxes[:, 2:])
+    inter = np.prod(np.clip(high - low, 0, None), axis=1)
+    area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
+    return inter / np.maximum(np.prod(box[2:] - box[:2]) + area - inter, 1e-9)
+
+
+def suppress(faces: Faces, iou: float) -> Faces:
+    """Greedy non-maximum suppression; the result is sorted by descending score."""
+    faces = faces.take(np.argsort(-faces.scores))
+    alive = np.ones(len(faces), bool)
+    for index in range(len(faces)):
+        if alive[index]:
+            alive[index + 1 :] &= overlap(faces.boxes[index], faces.boxes[index + 1 :]) < iou
+    return faces.take(np.flatnonzero(alive))
+
+
+class Detector:
+    """A detector in pixels of the image that it is given."""
+
+    def __init__(self, path: Path, threshold: float = 0.6, iou: float = 0.45, threads: int = 1):
+        self.session = session(path, threads)
+        self.input = self.session.get_inputs()[0].name
+        self.names = [output.name for output in self.session.get_outputs()]
+        self.threshold, self.iou = threshold, iou
+
+    def __call__(self, image: np.ndarray, side: int | None = None, pad: float = 0.0) -> Faces:
+        """Find faces in an RGB image, resized to a longest `side`, with a black margin of `pad`."""
+        ratio = 1.0 if side is None else side / max(image.shape[:2])
+        kind = cv2.INTER_AREA if ratio < 1 else cv2.INTER_LINEAR
+        small = cv2.resize(image, None, fx=ratio, fy=ratio, interpolation=kind)
+        margin = round(pad * max(small.shape[:2]))
+        height, width = (length + 2 * margin for length in small.shape[:2])
+        canvas = np.zeros((-(-height // 32) * 32, -(-width // 32) * 32, 3), np.uint8)
+        canvas[margin : margin + small.shape[0], margin : margin + small.shape[1]] = small
+        tensor = canvas[None, :, :, ::-1].transpose(0, 3, 1, 2).astype(np.float32)
+        outputs = dict(zip(self.names, self.session.run(self.names, {self.input: tensor})))
+        faces = suppress(decode(outputs, canvas.shape[1], self.threshold), self.iou)
+        faces.boxes = (faces.boxes - margin) / ratio
+        faces.landmarks = (faces.landmarks - margin) / ratio
+        return faces
