@@ -1,0 +1,22 @@
+//! The server as its users see it: over HTTP, with real networks and a real database.
+
+mod support;
+
+mod collections;
+mod compare_faces;
+mod concurrency;
+mod crash;
+mod delete_faces;
+mod detect_faces;
+mod errors;
+mod hostile;
+mod index_faces;
+mod list_faces;
+mod packs;
+mod search_faces;
+mod store_contract;
+mod store_crash;
+mod store_open;
+mod tags;
+mod users;
+mod wire;

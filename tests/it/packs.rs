@@ -1,0 +1,114 @@
+//! Packs that the server did not come with.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use crate::support::faces::Photo;
+use crate::support::{TestServer, bytes};
+
+/// The folder of reference models beside the repository, or where `LOOKALIKE_SHARED` says.
+fn reference_models() -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    let shared = std::env::var_os("LOOKALIKE_SHARED").map_or(beside, PathBuf::from);
+    Some(shared.join("models")).filter(|models| models.join("mobilefacenet.onnx").is_file())
+}
+
+/// Puts a detector and an embedder into a folder as a pack without an analyzer.
+fn bring(folder: &Path, detector: &Path, embedder: &Path, normalisation: &str) {
+    let bring = |source: &Path, name: &str| {
+        let bytes = std::fs::read(source).unwrap();
+        std::fs::write(folder.join(name), &bytes).unwrap();
+        format!("{:x}", Sha256::digest(&bytes))
+    };
+    let (detector, embedder) = (bring(detector, "detector.onnx"), bring(embedder, "embedder.onnx"));
+    let pack = format!(
+        r#"
+        name = "brought"
+        version = "1"
+        licence = "Apache-2.0"
+        description = "A pack for a test."
+        [detector]
+        file = "detector.onnx"
+        sha256 = "{detector}"
+        family = "yunet"
+        color = "bgr"
+        mean = [0.0, 0.0, 0.0]
+        std = [1.0, 1.0, 1.0]
+        score_threshold = 0.6
+        nms_iou = 0.45
+        [embedder]
+        file = "embedder.onnx"
+        sha256 = "{embedder}"
+        size = 112
+        color = "rgb"
+        {normalisation}
+        alignment = "arcface-5"
+        dimensions = 128
+        [calibration]
+        cosine = [-1.0, 0.0, 0.36, 0.49, 1.0]
+        similarity = [0.0, 0.0, 80.0, 99.0, 100.0]
+        "#
+    );
+    std::fs::write(folder.join("pack.toml"), pack).unwrap();
+}
+
+/// Serves a pack and recognises a person with it.
+async fn recognises(pack: &Path) {
+    let server = TestServer::with(&["--pack", pack.to_str().unwrap()]).await;
+    server.collection("staff").await;
+    let one = server.index_one("staff", &Photo::of(1, 1).jpeg()).await;
+    server.index_one("staff", &Photo::of(2, 1).jpeg()).await;
+    let search = json!({ "CollectionId": "staff", "Image": bytes(&Photo::of(1, 2).jpeg()), "MaxFaces": 1 });
+    let found = server.ok("SearchFacesByImage", search).await;
+    assert_eq!(found["FaceMatches"][0]["Face"]["FaceId"], one);
+    let all = server.ok("DetectFaces", json!({ "Image": bytes(&Photo::of(1, 1).jpeg()), "Attributes": ["ALL"] })).await;
+    assert!(all["FaceDetails"][0].get("Smile").is_none(), "a pack without an analyzer tells no attributes");
+    assert_eq!(all["FaceDetails"][0]["Landmarks"].as_array().unwrap().len(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pack_of_ones_own_is_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/default");
+    let normalisation = "mean = [127.5, 127.5, 127.5]\nstd = [127.5, 127.5, 127.5]";
+    bring(folder.path(), &default.join("detector.onnx"), &default.join("embedder.onnx"), normalisation);
+    recognises(folder.path()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_reference_models_are_served() {
+    let Some(models) = reference_models() else {
+        eprintln!("NOT TESTED: no reference models; set LOOKALIKE_SHARED to a folder with models/mobilefacenet.onnx");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let normalisation = "mean = [123.675, 116.28, 103.53]\nstd = [58.395, 57.12, 57.375]";
+    bring(folder.path(), &models.join("yunet_n_dynamic.onnx"), &models.join("mobilefacenet.onnx"), normalisation);
+    recognises(folder.path()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collection_stays_with_its_pack() {
+    let data = tempfile::tempdir().unwrap();
+    let data = data.path().to_str().unwrap();
+    {
+        let server = TestServer::with(&["--data", data]).await;
+        server.collection("staff").await;
+        server.index_one("staff", &Photo::of(1, 1).jpeg()).await;
+        server.store().close().await;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/default");
+    let normalisation = "mean = [127.5, 127.5, 127.5]\nstd = [127.5, 127.5, 127.5]";
+    bring(folder.path(), &default.join("detector.onnx"), &default.join("embedder.onnx"), normalisation);
+    let server = TestServer::with(&["--data", data, "--pack", folder.path().to_str().unwrap()]).await;
+    let image = bytes(&Photo::of(1, 2).jpeg());
+    for operation in ["IndexFaces", "SearchFacesByImage"] {
+        let (code, text) = server.refusal(operation, json!({ "CollectionId": "staff", "Image": image })).await;
+        assert_eq!(code, "InvalidParameterException");
+        assert!(text.starts_with("The collection staff was indexed with model pack default"), "{text}");
+    }
+    assert_eq!(server.ok("ListFaces", json!({ "CollectionId": "staff" })).await["Faces"].as_array().unwrap().len(), 1);
+}

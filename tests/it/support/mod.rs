@@ -1,0 +1,9 @@
+//! A server for each test, and faces to show it.
+
+mod client;
+pub mod faces;
+pub mod process;
+mod server;
+
+pub use client::{Client, bytes};
+pub use server::TestServer;

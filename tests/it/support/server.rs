@@ -1,0 +1,75 @@
+//! A server in this process, on a port of its own.
+
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::sync::{Arc, Once};
+
+use clap::Parser as _;
+use lookalike::config::{Cli, ServeConfig};
+use lookalike::server::Server;
+use lookalike::store::Store;
+use tokio::sync::oneshot;
+
+use super::client::Client;
+
+/// The options of a server that keeps nothing, and whatever else the test wants.
+pub fn options(extra: &[&str]) -> ServeConfig {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    let models = root.join("models");
+    let mut arguments = vec!["lookalike", "--listen", "127.0.0.1:0", "--models", models.to_str().expect("UTF-8")];
+    if !extra.contains(&"--data") {
+        arguments.extend(["--data", ":memory:"]);
+    }
+    arguments.extend(extra);
+    Cli::parse_from(arguments).serve
+}
+
+/// A running server and a client for it; the server stops when this is dropped.
+pub struct TestServer {
+    client: Client,
+    store: Arc<dyn Store>,
+    stop: Option<oneshot::Sender<()>>,
+}
+
+impl Deref for TestServer {
+    type Target = Client;
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl TestServer {
+    pub async fn start() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// Starts a server with these options.
+    pub async fn with(extra: &[&str]) -> Self {
+        static LOG: Once = Once::new();
+        LOG.call_once(|| {
+            let filter = tracing_subscriber::EnvFilter::from_env("LOOKALIKE_LOG");
+            tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().init();
+        });
+        let server = Server::bind(&options(extra)).await.expect("the server starts");
+        let client = Client::new(&format!("http://{}", server.addr()));
+        let store = Arc::clone(&server.app().store);
+        let (stop, stopped) = oneshot::channel::<()>();
+        tokio::spawn(server.run(async move {
+            let _ = stopped.await;
+        }));
+        Self { client, store, stop: Some(stop) }
+    }
+
+    /// The database behind the server.
+    pub fn store(&self) -> &Arc<dyn Store> {
+        &self.store
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! AWS JSON 1.1 as clients meet it.
+
+use serde_json::json;
+
+use crate::support::TestServer;
+
+const LIST: (&str, &str) = ("x-amz-target", "RekognitionService.ListCollections");
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_carry_the_protocols_headers() {
+    let server = TestServer::start().await;
+    let reply = server.post(&[LIST], "{}").await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.headers["content-type"], "application/x-amz-json-1.1");
+    assert!(uuid::Uuid::parse_str(reply.headers["x-amzn-requestid"].to_str().unwrap()).is_ok());
+    assert!(reply.headers.contains_key("date") && reply.headers.contains_key("content-length"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn content_type_parameters_and_paths_do_not_matter() {
+    let server = TestServer::start().await;
+    for content_type in ["application/x-amz-json-1.1; charset=utf-8", "Application/X-Amz-Json-1.1 ;charset=UTF-8"] {
+        assert_eq!(server.post(&[LIST, ("content-type", content_type)], "{}").await.status, 200, "{content_type}");
+    }
+    let client = reqwest::Client::new();
+    let request = client.post(format!("{}/ListCollections", server.url())).header(LIST.0, LIST.1);
+    let response = request.header("content-type", "application/x-amz-json-1.1").body("{}").send().await.unwrap();
+    assert_eq!(response.status(), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn service_errors_and_front_end_errors_have_their_own_envelopes() {
+    let server = TestServer::start().await;
+    let reply = server.call("DeleteCollection", json!({ "CollectionId": "none" })).await;
+    assert_eq!(reply.status, 400);
+    let request_id = reply.headers["x-amzn-requestid"].to_str().unwrap();
+    assert_eq!(
+        reply.body,
+        json!({
+            "__type": "ResourceNotFoundException", "Code": "ResourceNotFoundException", "Logref": request_id,
+            "Message": "The collection id: none does not exist"
+        })
+    );
+    let reply = server.call("DeleteCollection", json!({})).await;
+    assert_eq!(reply.status, 400);
+    assert_eq!(
+        reply.body,
+        json!({
+            "__type": "ValidationException",
+            "message": "1 validation error detected: Value null at 'collectionId' failed to satisfy constraint: Member must not be null"
+        })
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_operations_are_told_without_a_message() {
+    let server = TestServer::start().await;
+    for target in
+        ["RekognitionService.Nothing", "RekognitionService.listCollections", "ListCollections", "Other.ListCollections", ""]
+    {
+        let reply = server.post(&[("x-amz-target", target)], "{}").await;
+        assert_eq!((reply.status, reply.body), (400, json!({ "__type": "UnknownOperationException" })), "{target}");
+    }
+    let reply = server.post(&[], "{}").await;
+    assert_eq!(reply.body, json!({ "__type": "UnknownOperationException" }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_are_no_object_are_serialization_errors() {
+    let server = TestServer::start().await;
+    for body in ["{", "", "null", "\"x\"", "{\"a\":1,}", "{} {}", "12"] {
+        let reply = server.post(&[LIST], body).await;
+        assert_eq!((reply.status, reply.body), (400, json!({ "__type": "SerializationException" })), "{body}");
+    }
+    let reply = server.post(&[LIST], "[]").await;
+    assert_eq!(reply.body, json!({ "__type": "SerializationException", "Message": "Start of list found where not expected" }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wrong_types_are_told_before_missing_members() {
+    let server = TestServer::start().await;
+    for (operation, input, text) in [
+        ("ListCollections", json!({ "MaxResults": "3" }), "STRING_VALUE can not be converted to an Integer"),
+        ("ListCollections", json!({ "MaxResults": true }), "TRUE_VALUE can not be converted to an Integer"),
+        ("ListCollections", json!({ "MaxResults": [] }), "Start of list found where not expected"),
+        ("ListCollections", json!({ "NextToken": 7 }), "NUMBER_VALUE can not be converted to a String"),
+        ("DeleteCollection", json!({ "CollectionId": {} }), "Start of structure or map found where not expected."),
+        ("DeleteFaces", json!({ "FaceIds": "x" }), "Expected list or null"),
+        ("IndexFaces", json!({ "Image": "x" }), "Expected null"),
+        ("IndexFaces", json!({ "Image": [] }), "Start of list found where not expected"),
+        (
+            "IndexFaces",
+            json!({ "Image": { "Bytes": "abcde" } }),
+            "Base64 encoded length is expected a multiple of 4 bytes but found: 5",
+        ),
+        ("IndexFaces", json!({ "Image": { "Bytes": "ab*d" } }), "Invalid Base64 character: '*'"),
+        ("SearchFaces", json!({ "FaceMatchThreshold": "80" }), "STRING_VALUE can not be converted to a Float"),
+    ] {
+        let refusal = server.refusal(operation, input.clone()).await;
+        assert_eq!(refusal, ("SerializationException".to_owned(), text.to_owned()), "{operation} {input}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fractions_are_truncated_and_unknown_members_ignored() {
+    let server = TestServer::start().await;
+    for name in ["a", "b"] {
+        server.collection(name).await;
+    }
+    let page = server.ok("ListCollections", json!({ "MaxResults": 1.9, "Unheard": { "of": [1] }, "NextToken": null })).await;
+    assert_eq!(page["CollectionIds"], json!(["a"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_call_gets_the_front_ends_xml() {
+    let server = TestServer::start().await;
+    let client = reqwest::Client::new();
+    let reply = client.get(server.url()).send().await.unwrap();
+    assert_eq!(reply.status(), 403);
+    assert_eq!(
+        reply.text().await.unwrap(),
+        "<MissingAuthenticationTokenException>\n  <Message>Missing Authentication Token</Message>\n</MissingAuthenticationTokenException>\n"
+    );
+    let reply = server.post(&[LIST, ("content-type", "application/x-amz-json-1.0")], "{}").await;
+    assert_eq!((reply.status, reply.body), (404, json!("<UnknownOperationException/>\n")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_body_larger_than_any_request_is_refused() {
+    let server = TestServer::start().await;
+    assert_eq!(server.post(&[LIST], vec![b' '; (20 << 20) + 1]).await.status, 413);
+    assert_eq!(server.post(&[LIST], "{}").await.status, 200, "and the server goes on");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn browsers_may_call() {
+    let server = TestServer::start().await;
+    let client = reqwest::Client::new();
+    let asked = "authorization,content-type,x-amz-content-sha256,x-amz-date,x-amz-target,x-amz-user-agent,amz-sdk-request";
+    let preflight = client
+        .request(reqwest::Method::OPTIONS, server.url())
+        .header("origin", "http://app.example")
+        .header("access-control-request-method", "POST")
+        .header("access-control-request-headers", asked)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(preflight.status(), 200);
+    assert_eq!(preflight.headers()["access-control-allow-origin"], "*");
+    assert_eq!(preflight.headers()["access-control-allow-headers"], asked);
+    assert_eq!(preflight.headers()["access-control-allow-methods"], "POST");
+    assert_eq!(preflight.headers()["access-control-max-age"], "172800");
+    let reply = server.post(&[LIST, ("origin", "http://app.example")], "{}").await;
+    assert_eq!(reply.headers["access-control-allow-origin"], "*");
+    assert!(reply.headers["access-control-expose-headers"].to_str().unwrap().contains("x-amzn-RequestId"));
+}
