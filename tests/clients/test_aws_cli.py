@@ -1,0 +1,109 @@
+"""The stock AWS CLI, version 1: nothing but an endpoint is set, and nothing but JSON comes out."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+import faces
+from conftest import ACCOUNT, REGION
+
+AWS = Path(sys.executable).parent / "aws"
+FACE = {"FaceId", "BoundingBox", "ImageId", "ExternalImageId", "Confidence"}
+LISTED_FACE = FACE | {"IndexFacesModelVersion"}
+
+
+@pytest.fixture
+def aws(server, run):
+    """Runs `aws rekognition` with these arguments; what it printed, as an object."""
+
+    def aws(*arguments: str, fails: bool = False):
+        result = run(
+            AWS, "rekognition", *arguments,
+            AWS_ENDPOINT_URL_REKOGNITION=server.url, AWS_ACCESS_KEY_ID=ACCOUNT, AWS_SECRET_ACCESS_KEY="any", AWS_DEFAULT_REGION=REGION,
+            AWS_CONFIG_FILE="/dev/null", AWS_SHARED_CREDENTIALS_FILE="/dev/null", AWS_EC2_METADATA_DISABLED="true",
+        )  # fmt: skip
+        if fails:
+            return result.returncode, result.stdout, result.stderr.strip()
+        assert (result.returncode, result.stderr) == (0, ""), result
+        return json.loads(result.stdout) if result.stdout else None
+
+    return aws
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Two pictures of one person and one of another, as `fileb://` addresses."""
+
+    def save(name: str, image: bytes) -> str:
+        (tmp_path / name).write_bytes(image)
+        return f"fileb://{tmp_path / name}"
+
+    return [save("one-1.jpg", faces.portrait(1, 1)), save("one-2.jpg", faces.portrait(1, 2)), save("three.jpg", faces.portrait(3))]
+
+
+def test_the_quick_start(aws, pictures):
+    first, second, other = pictures
+    made = aws("create-collection", "--collection-id", "people")
+    assert made == {
+        "StatusCode": 200,
+        "CollectionArn": f"aws:rekognition:{REGION}:{ACCOUNT}:collection/people",
+        "FaceModelVersion": "7.0",
+    }
+
+    indexed = aws("index-faces", "--collection-id", "people", "--image-bytes", first, "--external-image-id", "one-1.jpg")
+    assert indexed.keys() == {"FaceRecords", "FaceModelVersion", "UnindexedFaces"}
+    [record] = indexed["FaceRecords"]
+    assert record["Face"].keys() == FACE
+    assert record["FaceDetail"].keys() == {"BoundingBox", "Confidence", "Landmarks", "Pose", "Quality"}
+    face_id = record["Face"]["FaceId"]
+    aws("index-faces", "--collection-id", "people", "--image-bytes", other, "--external-image-id", "three.jpg")
+
+    listed = aws("list-faces", "--collection-id", "people")
+    assert listed.keys() == {"Faces", "FaceModelVersion"}
+    assert {face["ExternalImageId"] for face in listed["Faces"]} == {"one-1.jpg", "three.jpg"}
+    assert all(face.keys() == LISTED_FACE for face in listed["Faces"])
+
+    described = aws("describe-collection", "--collection-id", "people")
+    assert described.keys() == {"FaceCount", "FaceModelVersion", "CollectionARN", "CreationTimestamp", "UserCount"}
+    assert (described["FaceCount"], described["CollectionARN"]) == (2, f"arn:{made['CollectionArn']}")
+
+    found = aws("search-faces-by-image", "--collection-id", "people", "--image-bytes", second)
+    assert found.keys() == {"SearchedFaceBoundingBox", "SearchedFaceConfidence", "FaceMatches", "FaceModelVersion"}
+    [match] = found["FaceMatches"]
+    assert match.keys() == {"Similarity", "Face"} and match["Face"].keys() == LISTED_FACE
+    assert match["Face"]["FaceId"] == face_id and match["Similarity"] >= 80
+
+    assert aws("create-user", "--collection-id", "people", "--user-id", "one") is None
+    given = aws("associate-faces", "--collection-id", "people", "--user-id", "one", "--face-ids", face_id)
+    assert given == {"AssociatedFaces": [{"FaceId": face_id}], "UnsuccessfulFaceAssociations": [], "UserStatus": "UPDATING"}
+    users = aws("search-users-by-image", "--collection-id", "people", "--image-bytes", second)
+    assert users.keys() == {"UserMatches", "FaceModelVersion", "SearchedFace", "UnsearchedFaces"}
+    assert [found["User"] for found in users["UserMatches"]] == [{"UserId": "one", "UserStatus": "ACTIVE"}]
+    assert aws("list-users", "--collection-id", "people") == {"Users": [{"UserId": "one", "UserStatus": "ACTIVE"}]}
+    assert aws("delete-collection", "--collection-id", "people") == {"StatusCode": 200}
+
+
+def test_images_are_compared_and_looked_at(aws, pictures):
+    first, second, other = pictures
+    compared = aws("compare-faces", "--source-image-bytes", first, "--target-image-bytes", second)
+    assert compared.keys() == {"SourceImageFace", "FaceMatches", "UnmatchedFaces"}
+    assert compared["SourceImageFace"].keys() == {"BoundingBox", "Confidence"}
+    [match] = compared["FaceMatches"]
+    assert match["Similarity"] >= 80
+    assert match["Face"].keys() == {"BoundingBox", "Confidence", "Landmarks", "Pose", "Quality"}
+    different = aws("compare-faces", "--source-image-bytes", first, "--target-image-bytes", other)
+    assert different["FaceMatches"] == [] and len(different["UnmatchedFaces"]) == 1
+
+    detected = aws("detect-faces", "--image-bytes", first, "--attributes", "ALL")
+    assert detected.keys() == {"FaceDetails"}
+    assert len(detected["FaceDetails"][0]) == 17
+
+
+def test_an_error_is_told_as_awss(aws):
+    code, output, error = aws("list-faces", "--collection-id", "nobody", fails=True)
+    assert (code, output) == (255, "")
+    assert error.removeprefix("aws: [ERROR]: ") == (
+        "An error occurred (ResourceNotFoundException) when calling the ListFaces operation: The collection id: nobody does not exist"
+    )

@@ -1,0 +1,113 @@
+"""The server as a process: how it takes bodies, stops and starts again."""
+
+import base64
+import http.client
+import json
+import signal
+import socket
+import threading
+from urllib.parse import urlsplit
+
+import pytest
+
+import faces
+from raw import JSON, RawClient
+from server import BINARY, Server
+
+HEADERS = {"Content-Type": JSON, "X-Amz-Target": "RekognitionService.ListCollections"}
+
+
+def test_a_chunked_body_is_taken(server):
+    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=10)
+    chunks = iter([b'{"Max', b'Results"', b": 1}"])
+    connection.request("POST", "/", body=chunks, headers=HEADERS, encode_chunked=True)
+    response = connection.getresponse()
+    assert response.status == 200 and "CollectionIds" in json.loads(response.read())
+
+
+def test_a_client_that_waits_to_be_told_to_go_on_is_told(server):
+    address = urlsplit(server.url)
+    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+        lines = [f"{name}: {value}" for name, value in HEADERS.items()]
+        head = "\r\n".join(
+            ["POST / HTTP/1.1", f"Host: {address.netloc}", *lines, "Content-Length: 2", "Expect: 100-continue", "", ""]
+        )
+        connection.sendall(head.encode())
+        assert connection.recv(1024).startswith(b"HTTP/1.1 100 Continue")
+        connection.sendall(b"{}")
+        assert connection.recv(1024).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_one_connection_serves_many_calls(server):
+    client = RawClient(server.url)
+    sockets = set()
+    for _ in range(3):
+        assert client.call("ListCollections", {})[0] == 200
+        sockets.add(client.connection.sock.getsockname())
+    assert len(sockets) == 1
+
+
+def test_a_request_under_way_is_finished_before_the_server_stops(start_server):
+    server = start_server("--workers", "1")
+    image = base64.b64encode(faces.portrait(1)).decode()
+    answers = []
+
+    connected = threading.Barrier(4)
+
+    def detect():
+        client = RawClient(server.url)
+        client.connection.connect()
+        connected.wait()
+        answers.append(client.call("DetectFaces", {"Image": {"Bytes": image}})[0])
+
+    calls = [threading.Thread(target=detect) for _ in range(4)]
+    for call in calls:
+        call.start()
+    server.line("request answered")
+    server.process.send_signal(signal.SIGTERM)
+    for call in calls:
+        call.join()
+    assert answers == [200] * 4
+
+
+def test_what_was_indexed_is_there_after_a_restart(tmp_path, connect):
+    first = Server(tmp_path)
+    rekognition = connect(first)
+    rekognition.create_collection(CollectionId="staff", Tags={"team": "door"})
+    indexed = rekognition.index_faces(CollectionId="staff", Image={"Bytes": faces.portrait(1, 1)}, ExternalImageId="one")
+    [record] = indexed["FaceRecords"]
+    rekognition.create_user(CollectionId="staff", UserId="one")
+    rekognition.associate_faces(CollectionId="staff", UserId="one", FaceIds=[record["Face"]["FaceId"]])
+    first.stop()
+
+    second = Server(tmp_path)
+    rekognition = connect(second)
+    found = rekognition.search_faces_by_image(CollectionId="staff", Image={"Bytes": faces.portrait(1, 1)})["FaceMatches"]
+    assert [(match["Face"]["FaceId"], match["Face"]["UserId"]) for match in found] == [(record["Face"]["FaceId"], "one")]
+    users = rekognition.search_users(CollectionId="staff", FaceId=record["Face"]["FaceId"])["UserMatches"]
+    assert [match["User"]["UserId"] for match in users] == ["one"]
+    second.stop()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--pack", "nowhere"], "nowhere"),
+        (["--auth", "verify", "--credentials", "nowhere.toml"], "nowhere.toml"),
+        (["--face-model-version", "9.9"], "9.9"),
+        (["--limit", "IndexFaces"], "IndexFaces=50"),
+    ],
+)
+def test_what_cannot_be_started_says_why(run, tmp_path, options, told):
+    result = run(BINARY, "--listen", "127.0.0.1:0", "--data", str(tmp_path / "data"), *options, timeout=30)
+    assert result.returncode != 0
+    assert told in result.stderr and "panicked" not in result.stderr, result.stderr
+
+
+def test_a_health_check_asks_a_running_server(server, run):
+    address = urlsplit(server.url).netloc
+    assert run(BINARY, "health", "--listen", address).returncode == 0
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        result = run(BINARY, "health", "--listen", f"127.0.0.1:{free.getsockname()[1]}")
+    assert result.returncode == 1 and "no answer from" in result.stderr
