@@ -1,0 +1,76 @@
+# The front door. Needs Rust, Python 3 with pip and venv, make and a C compiler; fetches everything else into .cache/.
+
+PYTHON ?= python3
+CACHE := $(CURDIR)/.cache
+VENV := $(CACHE)/venv
+RUNTIME := $(CACHE)/onnxruntime/.complete
+CLIENTS := $(VENV)/.complete
+PEERS := $(CACHE)/peers/.complete
+TRAINER := $(CACHE)/trainer/.complete
+NODE_CLIENT := tests/clients/javascript/node_modules/.complete
+
+.DEFAULT_GOAL := help
+.PHONY: help run build test test-rust test-clients lint doc bench check models clean
+
+help: ## List what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+run: build ## Build and serve on 127.0.0.1:9340; ARGS="..." goes to the server
+	@target/release/lookalike $(ARGS)
+
+build: $(RUNTIME) ## Build the server
+	cargo build --release --locked --bin lookalike
+
+test: test-rust test-clients ## Run every test
+
+test-rust: $(RUNTIME)
+	cargo test --locked
+
+test-clients: $(RUNTIME) $(CLIENTS) $(NODE_CLIENT)
+	cargo build --locked --bin lookalike
+	cargo build --locked --manifest-path tests/clients/rust/Cargo.toml --target-dir $(CACHE)/rust-client
+	$(VENV)/bin/python -m pytest -q tests/clients
+
+lint: ## Formatting and lints, warnings denied
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+
+doc: ## Build the documentation, warnings denied
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+bench: build $(CLIENTS) $(PEERS) ## Run the benchmarks and print their figures; takes half an hour
+	cargo bench --locked --bench decode --bench detect --bench index --bench scan
+	$(VENV)/bin/python benches/index_faces.py
+	$(VENV)/bin/python benches/recognition.py
+	cargo build --release --locked --bench side_by_side
+	$(CACHE)/peers/bin/python benches/side_by_side/compare.py "$$(ls -t target/release/deps/side_by_side-* | grep -v '\.d$$' | head -1)" --rows 1000000 --kind faces
+
+check: lint doc ## Licences, banned and unused dependencies on top of lint and doc
+	cargo install --locked --quiet --root $(CACHE)/tools cargo-deny@0.20.2 cargo-machete@0.9.2
+	$(CACHE)/tools/bin/cargo-deny check licenses bans sources
+	$(CACHE)/tools/bin/cargo-machete
+
+models: $(TRAINER) ## Train the networks of models/default from the images and teachers in ../shared; takes hours
+	cd models/training && for step in prepare embedder_bank embedder_train detector_train analyzer_teachers analyzer_labels analyzer_train \
+	    analyzer_export export evaluate pack; do $(CACHE)/trainer/bin/python $$step.py || exit 1; done
+
+clean: ## Delete everything that was built or fetched
+	cargo clean
+	rm -rf $(CACHE) tests/clients/javascript/node_modules
+
+$(RUNTIME): tools/onnxruntime.txt tools/fetch_onnxruntime.py
+	$(PYTHON) tools/fetch_onnxruntime.py $(dir $@)
+	@touch $@
+
+$(CLIENTS): tests/clients/requirements.txt
+$(PEERS): benches/side_by_side/requirements.txt
+$(TRAINER): models/training/requirements.txt
+$(CLIENTS) $(PEERS) $(TRAINER):
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# Node.js itself comes out of a Python wheel, so that no Node.js has to be installed.
+$(NODE_CLIENT): tests/clients/javascript/package-lock.json $(CLIENTS)
+	cd tests/clients/javascript && PATH="$(VENV)/bin:$$PATH" npm ci --silent --no-audit --no-fund
+	@touch $@

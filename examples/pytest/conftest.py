@@ -1,0 +1,73 @@
+"""Fixtures for tests of code that calls Amazon Rekognition: copy this file into your own test suite.
+
+Set LOOKALIKE_URL (for example http://localhost:9340) to use a server that runs already, such as a service container of your CI. Without
+it, the `lookalike` binary on the PATH (or LOOKALIKE_BIN) is started once for all tests, on a free port, and keeps nothing.
+
+Needs boto3 and pytest.
+"""
+
+import json
+import os
+import subprocess
+import uuid
+
+import boto3
+import pytest
+
+
+@pytest.fixture(scope="session")
+def lookalike_url():
+    """The address of a running server."""
+    if url := os.environ.get("LOOKALIKE_URL"):
+        yield url
+        return
+    command = [
+        os.environ.get("LOOKALIKE_BIN", "lookalike"),
+        "--listen",
+        "127.0.0.1:0",
+        "--data",
+        ":memory:",
+        "--log-format",
+        "json",
+    ]
+    # Only the start is of interest: the server says where it listens, and then that a test called it.
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env=os.environ | {"LOOKALIKE_LOG": "lookalike::server=info"}
+    ) as server:
+        for line in server.stderr:
+            if line.startswith("{") and json.loads(line)["message"] == "ready":
+                yield f"http://{json.loads(line)['address']}"
+                break
+        else:
+            pytest.fail(f"{command[0]} did not start; run it by hand to see why")
+        server.terminate()
+
+
+@pytest.fixture(scope="session")
+def rekognition(lookalike_url):
+    """A client of the server. The access key is the account that it speaks for; any secret will do."""
+    return boto3.client(
+        "rekognition",
+        endpoint_url=lookalike_url,
+        region_name="us-east-1",
+        aws_access_key_id="123456789012",
+        aws_secret_access_key="any",
+    )
+
+
+@pytest.fixture(autouse=True)
+def rekognition_endpoint(lookalike_url, monkeypatch):
+    """Points every AWS SDK and CLI that a test starts at the server, so that the code under test needs no change."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_REKOGNITION", lookalike_url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "123456789012")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+
+@pytest.fixture
+def collection(rekognition):
+    """The id of an empty collection that only this test uses."""
+    collection_id = f"test-{uuid.uuid4()}"
+    rekognition.create_collection(CollectionId=collection_id)
+    yield collection_id
+    rekognition.delete_collection(CollectionId=collection_id)

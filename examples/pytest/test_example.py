@@ -1,0 +1,40 @@
+"""What a test with the fixtures of conftest.py looks like. The pictures show people who do not exist."""
+
+from pathlib import Path
+
+import boto3
+import pytest
+
+FACES = Path(__file__).resolve().parents[1] / "faces"
+
+
+def picture(name: str) -> dict:
+    return {"Bytes": (FACES / name).read_bytes()}
+
+
+def who_is_at_the_door(collection_id: str, image: dict) -> str | None:
+    """The code under test: it knows nothing of Lookalike."""
+    rekognition = boto3.client("rekognition")
+    found = rekognition.search_faces_by_image(CollectionId=collection_id, Image=image, MaxFaces=1)
+    return next((match["Face"]["ExternalImageId"] for match in found["FaceMatches"]), None)
+
+
+@pytest.fixture
+def staff(rekognition, collection):
+    """A collection that knows Ana."""
+    rekognition.index_faces(CollectionId=collection, Image=picture("ana-1.jpg"), ExternalImageId="ana")
+    return collection
+
+
+def test_a_colleague_is_let_in(staff):
+    assert who_is_at_the_door(staff, picture("ana-2.jpg")) == "ana"
+
+
+def test_a_stranger_is_not(staff):
+    assert who_is_at_the_door(staff, picture("ben.jpg")) is None
+
+
+def test_a_collection_of_its_own(rekognition, collection):
+    assert rekognition.list_faces(CollectionId=collection)["Faces"] == []
+    answer = rekognition.index_faces(CollectionId=collection, Image=picture("group.jpg"))
+    assert len(answer["FaceRecords"]) == 3
