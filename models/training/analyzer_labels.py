@@ -14,6 +14,8 @@ import numpy as np
 
 import data
 import geometry
+import teacher
+import views
 from analyzer_faceapi import EXPRESSIONS
 from analyzer_spec import AGES, ATTRIBUTES, EMOTIONS, FIVE, LANDMARKS, from_wide
 
@@ -233,6 +235,14 @@ def add_ages(table: Table) -> None:
         table.age[row] = ((mean + opinion[row]) / 2, 8, 0.4) if seen else (mean, spread, 0.2)
 
 
+def add_identity(table: Table) -> None:
+    """The embedder's teacher's view of each face; its mirror image has nearly the same."""
+    teach, wides = teacher.Teacher(64), np.load(data.WORK / "crops.npy", mmap_mode="r")
+    parts = np.array_split(np.arange(table.count), max(1, table.count // 64))
+    crops = (np.stack([views.aligned(wides[row]) for row in part]) for part in parts)
+    table.targets["identity"] = np.concatenate([teach(some) for some in crops]).astype(np.float16)
+
+
 def add_others(table: Table) -> None:
     """Masks for occlusion, FER for emotions."""
     rows = table.rows("masks")
@@ -253,7 +263,7 @@ def add_others(table: Table) -> None:
 def main() -> None:
     """Build the table and say how much of it is known."""
     table = Table()
-    for step in (add_geometry, add_gaze, add_expressions, add_celeba, add_utkface, add_ages, add_others):
+    for step in (add_geometry, add_gaze, add_expressions, add_celeba, add_utkface, add_ages, add_others, add_identity):
         step(table)
     table.targets |= {"attributes": table.attributes, "attributes_weight": table.known, "age": table.age}
     table.targets |= {"emotions": table.emotions, "emotions_weight": table.emotions_known}

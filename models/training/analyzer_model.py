@@ -57,6 +57,8 @@ class Analyzer(nn.Module):
         self.heads = nn.ModuleDict()
         for name, shape in OUTPUTS.items():
             self.heads[name] = nn.Linear(inputs + FEATURES, int(torch.tensor(shape).prod()))
+        # Only for training: who somebody is says much about age, gender and beard.
+        self.identity = nn.Linear(inputs + FEATURES, 128)
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         x = self.features(x)
@@ -64,7 +66,7 @@ class Analyzer(nn.Module):
         if placed.shape[-1] != GRID:
             placed = functional.interpolate(placed, (GRID, GRID), mode="bilinear", align_corners=False)
         x = torch.cat([x.mean((2, 3)), self.mix(placed.flatten(1))], 1)
-        out = {name: head(x) for name, head in self.heads.items()}
+        out = {name: head(x) for name, head in self.heads.items()} | {"identity": self.identity(x)}
         out["landmarks"] = out["landmarks"].unflatten(1, OUTPUTS["landmarks"]) + CENTRE
         out["pose"] = out["pose"] * POSE_UNIT
         scale = torch.tensor([GAZE_UNIT, GAZE_UNIT, 1.0])
@@ -94,6 +96,7 @@ def losses(out: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tenso
     hard = target["emotions_weight"] > 0.9
     logits = out["emotions"].masked_fill(hard[:, None] & (torch.arange(len(EMOTIONS)) == CONFUSED), -30.0)
     mood = -(target["emotions"] * functional.log_softmax(logits, 1)).sum(1)
+    person = 1 - (functional.normalize(out["identity"]) * target["identity"]).sum(1)
     look, gaze = out["eye_direction"], target["gaze"]
     aim = ((look[:, :2] - gaze[:, :2]) / GAZE_UNIT).abs().mean(1)
     sight = functional.binary_cross_entropy_with_logits(look[:, 2], gaze[:, 2], reduction="none")
@@ -102,6 +105,7 @@ def losses(out: dict[str, Tensor], target: dict[str, Tensor]) -> dict[str, Tenso
         "pose": 2 * weighted(turn.mean(1), target["pose_weight"]),
         "attributes": 4 * per_flag.mean() * len(ATTRIBUTES) / 9,
         "age": 0.5 * weighted(age, age_weight),
+        "identity": 2 * person.mean(),
         "emotions": 0.6 * weighted(mood, target["emotions_weight"]),
         "gaze": 0.5 * weighted(aim, target["gaze_weight"] * gaze[:, 2]) + 0.3 * weighted(sight, target["gaze_weight"]),
     }

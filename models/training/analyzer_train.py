@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 import data
-import export
+import warm
 from analyzer_model import Analyzer, losses
 from analyzer_spec import ATTRIBUTES, SIDE
 from analyzer_views import TABLES, Views, normalised
@@ -72,13 +72,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--checkpoint", type=Path, default=data.WORK / "analyzer.pt")
-    parser.add_argument("--from", dest="start", type=Path, help="begin with the weights of another checkpoint")
+    parser.add_argument("--warm", action="store_true", help="begin with the pack's weights")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     model = Analyzer().to(memory_format=torch.channels_last)
-    if options.start:
-        export.averaged_weights(options.start, model).train()
+    if options.warm:
+        warm.start(model, data.PACK / "analyzer.onnx", normalised(draw((0,), 256, SIDE)[0]))
     run = Run(model, options.checkpoint, options.minutes, options.rate, decay=0.03)
     with ProcessPoolExecutor(1) as pool:
         coming: deque[Future] = deque()

@@ -21,7 +21,7 @@ GLASSES = [ATTRIBUTES.index(name) for name in ("eyeglasses", "sunglasses")]
 AT = {name: index for index, name in enumerate(NAMES)}
 TABLES = (
     "landmarks", "landmarks_weight", "pose", "pose_weight", "attributes", "attributes_weight", "age", "emotions",
-    "emotions_weight", "gaze", "gaze_weight",
+    "emotions_weight", "gaze", "gaze_weight", "identity",
 )  # fmt: skip
 
 

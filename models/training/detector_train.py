@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, IterableDataset, default_collate
 
 import composites
 import data
+import warm
 from detector_model import STRIDES, Detector
 from training import Run
 
@@ -145,10 +146,13 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--warm", action="store_true", help="begin with the pack's weights")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     model = Detector().to(memory_format=torch.channels_last)
+    if options.warm:
+        warm.start(model, data.PACK / "detector.onnx", next(iter(Stream(1, options.batch)))[0].float())
     run = Run(model, CHECKPOINT, options.minutes, options.rate, decay=0.02)
     loader = iter(DataLoader(Stream(run.step, options.batch), None, num_workers=1, prefetch_factor=8))
     for _ in run.steps():

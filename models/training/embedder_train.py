@@ -1,6 +1,7 @@
-"""Teach the embedder the teacher's embeddings of the views in the bank.
+"""Teach the embedder what the teacher sees: its inner maps stage by stage, and its embeddings.
 
-The bank may still be growing. The run resumes from its checkpoint.
+The maps are what makes few photos go far: each of their places is a lesson of its own. The run
+resumes from its checkpoint.
 """
 
 from __future__ import annotations
@@ -9,26 +10,42 @@ import argparse
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 import data
 import teacher
 import verify
-from embedder_bank import Bank
+import views
+from embedder_bank import STEP, Bank
 from embedder_model import Embedder
 from training import Run
 
 CHECKPOINT = data.WORK / "embedder.pt"
+SHARES = (0.25, 0.5, 0.75, 0.75, 1.0)
+"""How much each of the teacher's maps counts."""
 
 
-def batch(bank: Bank, rows: np.ndarray, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Views scaled to -1..1, with cheap changes of light, and their targets."""
-    pixels = torch.from_numpy(bank.views[rows]).permute(0, 3, 1, 2).float()
-    x = (pixels - 127.5) / 127.5
-    light = torch.from_numpy(rng.normal(0, 1, (2, len(rows), 1, 1, 1)).astype(np.float32))
-    x = x * (1 + 0.08 * light[0]) + 0.04 * light[1]
-    return x.contiguous(memory_format=torch.channels_last), torch.from_numpy(bank.targets[rows])
+class Pupil(nn.Module):
+    """The embedder with a linear view of each of its maps, which stands for the teacher's map."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedder, eye = Embedder(), torch.zeros(1, 3, 112, 112)
+        widths = [m.shape[1] for m in self.embedder.eval().maps(eye)]
+        shapes = teacher.MAPS.values()
+        self.views = nn.ModuleList(nn.Conv2d(width, shape[0], 1) for width, shape in zip(widths, shapes))
+
+    def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Embeddings [N, 128] and the teacher's maps as this network sees them."""
+        maps = self.embedder.maps(x)
+        return self.embedder.linear(maps[-1].flatten(1)), [view(m) for view, m in zip(self.views, maps)]
+
+
+def scaled(crops: np.ndarray) -> Tensor:
+    """Crops uint8 [N, 112, 112, 3] as the network's input."""
+    x = (torch.from_numpy(crops).permute(0, 3, 1, 2).float() - 127.5) / 127.5
+    return x.contiguous(memory_format=torch.channels_last)
 
 
 def distance(student: Tensor, target: Tensor) -> Tensor:
@@ -39,14 +56,19 @@ def distance(student: Tensor, target: Tensor) -> Tensor:
     return each + 5 * pairs
 
 
+def map_distance(mine: list[Tensor], steps: list[Tensor]) -> Tensor:
+    """Weighted mean squared differences of the maps, in standard deviations."""
+    parts = [(m.float() - s * STEP).square().mean() for m, s in zip(mine, steps)]
+    return sum(share * part for share, part in zip(SHARES, parts))
+
+
 @torch.no_grad()
-def embed(model: torch.nn.Module, crops: np.ndarray) -> np.ndarray:
+def embed(model: Embedder, crops: np.ndarray) -> np.ndarray:
     """Unit embeddings of aligned uint8 crops by the network under training."""
     out = []
     for start in range(0, len(crops), 128):
-        x = torch.from_numpy(crops[start : start + 128]).permute(0, 3, 1, 2).float()
         with torch.autocast("cpu", torch.bfloat16):
-            y = model(((x - 127.5) / 127.5).contiguous(memory_format=torch.channels_last))
+            y = model(scaled(crops[start : start + 128]))
         out.append(functional.normalize(y.float()))
     return torch.cat(out).numpy()
 
@@ -55,21 +77,26 @@ class Judge:
     """Held-out verification beside the teacher, to watch while training."""
 
     def __init__(self) -> None:
+        teach = teacher.Teacher(32)
         self.crops, identities = verify.held_out()
         self.index, self.same = verify.pairs(identities)
-        teach = teacher.Teacher(32)
-        chunks = range(0, len(self.crops), 32)
-        self.target = np.concatenate([teach(self.crops[i : i + 32]) for i in chunks])
+        self.target = teach(self.crops)
         self.reference = verify.accuracy(self.target, self.index, self.same)
+        faces = np.load(data.WORK / "faces.npz")
+        clear = np.flatnonzero((faces["source"] == data.SOURCE_IDS["utkface"]) & (faces["split"] != data.TRAIN))
+        wides = np.load(data.WORK / "crops.npy", mmap_mode="r")
+        self.clear = np.stack([views.aligned(wides[row]) for row in clear])
+        self.clear_target = teach(self.clear)
 
-    def __call__(self, model: torch.nn.Module) -> str:
+    def __call__(self, model: Embedder) -> str:
         """One line on how the network does now."""
         model.eval()
         mine = embed(model, self.crops)
         score = verify.accuracy(mine, self.index, self.same)
         near = float((mine * self.target).sum(1).mean())
+        clear = float((embed(model, self.clear) * self.clear_target).sum(1).mean())
         share = score / self.reference
-        return f"held-out cosine {near:.4f}, verification {score:.4f} = {share:.4f} of the teacher's"
+        return f"cosine {near:.4f} (UTKFace {clear:.4f}), verification {score:.4f} = {share:.4f} of the teacher's"
 
 
 def main() -> None:
@@ -81,20 +108,23 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--judge-every", type=int, default=600, help="steps")
     options = parser.parse_args()
+    bank = Bank()
+    bank.start(seed=int(CHECKPOINT.exists() and CHECKPOINT.stat().st_mtime))
+    judge = Judge()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    model = Embedder().to(memory_format=torch.channels_last)
+    model = Pupil().train().to(memory_format=torch.channels_last)
     run = Run(model, CHECKPOINT, options.minutes, options.rate, decay=0.05)
-    fast, bank, judge = torch.compile(model), Bank(), Judge()
     rng = np.random.default_rng([7, run.step])
     for _ in run.steps():
-        x, target = batch(bank, rng.integers(0, bank.count, options.batch), rng)
+        rows = rng.integers(0, bank.count, options.batch)
+        target, steps = torch.from_numpy(bank.targets[rows]), [torch.from_numpy(m[rows]) for m in bank.maps]
         with torch.autocast("cpu", torch.bfloat16):
-            y = fast(x)
-        run.learn(distance(y, target))
+            y, maps = model(scaled(bank.views[rows]))
+        run.learn(distance(y, target) + map_distance(maps, steps))
         if run.step % options.judge_every == 0:
-            print(f" step {run.step}: {judge(run.averaged)}", flush=True)
-    print(f" step {run.step}: {judge(run.averaged)}")
+            print(f" step {run.step}, {bank.written[0]} rows: {judge(run.averaged.module.embedder)}", flush=True)
+    print(f" step {run.step}: {judge(run.averaged.module.embedder)}")
 
 
 if __name__ == "__main__":

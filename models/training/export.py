@@ -57,10 +57,11 @@ def write_embedder(model: embedder_model.Embedder, path: Path) -> nn.Module:
     return model
 
 
-def averaged_weights(checkpoint: Path, model: nn.Module) -> nn.Module:
-    """Load the averaged weights of a training checkpoint into a fresh network."""
+def averaged_weights(checkpoint: Path, model: nn.Module, part: str = "") -> nn.Module:
+    """Load the averaged weights of a training checkpoint, or of a part of what it trained, into a fresh network."""
     saved = torch.load(checkpoint, map_location="cpu")["averaged"]
-    model.load_state_dict({k.removeprefix("module."): v for k, v in saved.items() if k != "n_averaged"})
+    prefix = f"module.{part}"
+    model.load_state_dict({k.removeprefix(prefix): v for k, v in saved.items() if k.startswith(prefix)})
     return model.eval()
 
 
@@ -77,7 +78,7 @@ def main() -> None:
         print(f"detector: {largest_difference(model, pack / 'detector.onnx', image):.2e} from PyTorch")
     checkpoint = data.WORK / "embedder.pt"
     if checkpoint.exists():
-        model = write_embedder(averaged_weights(checkpoint, embedder_model.Embedder()), pack / "embedder.onnx")
+        model = write_embedder(averaged_weights(checkpoint, embedder_model.Embedder(), "embedder."), pack / "embedder.onnx")
         faces = torch.rand(3, 3, 112, 112, generator=random) * 2 - 1
         print(f"embedder: {largest_difference(model, pack / 'embedder.onnx', faces):.2e} from PyTorch")
 

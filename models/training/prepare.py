@@ -40,17 +40,16 @@ def prominent(faces: yunet.Faces, shape: tuple[int, ...]) -> yunet.Faces:
 
 def faces_of(image: np.ndarray, source: data.Source) -> yunet.Faces:
     """The teacher's faces of one image, from the margin that it is surest about."""
-    best: yunet.Faces | None = None
+    best, best_margin = yunet.Faces(np.zeros((0, 4)), np.zeros((0, 5, 2)), np.zeros(0)), 0.0
     for margin in MARGINS:
         faces = teacher()(image, source.side, margin)
         if source.single:
             faces = prominent(faces, image.shape)
         else:
             faces = faces.take(np.flatnonzero(np.ptp(faces.boxes[:, ::2], axis=1) >= LEAST_FACE))
-        if best is None or faces.scores.sum() > best.scores.sum():
-            best = faces
-    assert best is not None
-    return best
+        if faces.scores.sum() > best.scores.sum():
+            best, best_margin = faces, margin
+    return yunet.steadied(teacher(), image, source.side, best, best_margin)
 
 
 Job = tuple[data.Source, str, bytes]

@@ -14,6 +14,10 @@ from tqdm import tqdm
 from muon import Muon
 
 
+PAUSE = 20.0
+"""Seconds that a step counts for at the most, so that a process may be held for a while."""
+
+
 def rate(share: float, peak: float) -> float:
     """Learning rate at a share 0..1 of the training time: rise, plateau, linear fall to zero."""
     return peak * min(1.0, share / 0.02 + 0.02, (1.0 - share) / 0.35)
@@ -59,7 +63,7 @@ class Run:
                     group["lr"] = rate(share, self.peak)
             yield share
             now = time.monotonic()
-            self.seconds, last = self.seconds + now - last, now
+            self.seconds, last = self.seconds + min(now - last, PAUSE), now
             bar.set_postfix({"step": self.step, "loss": f"{self.loss:.4f}"}, refresh=False)
             bar.update(round(self.seconds) - bar.n)
             if self.seconds - self.stored > 120:

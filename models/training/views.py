@@ -79,11 +79,14 @@ def masked(face: np.ndarray, rng: Rng) -> np.ndarray:
 
 
 def damaged(face: np.ndarray, rng: Rng) -> np.ndarray:
-    """Light, colour, resolution, blur, noise and compression of real photos, each now and then."""
+    """Light, colour, sharpening, resolution, blur, noise and compression of real photos, now and then."""
     if rng.random() < 0.5:
         gain, lift = np.exp(rng.normal(0, 0.25)), rng.normal(0, 12)
         tint = 1 + rng.normal(0, 0.04, 3)
         face = np.clip(face * (gain * tint) + lift, 0, 255).astype(np.uint8)
+    if rng.random() < 0.15:
+        soft = cv2.GaussianBlur(face, (0, 0), 1.5).astype(np.float32)
+        face = np.clip(face + rng.uniform(0.3, 2.0) * (face - soft), 0, 255).astype(np.uint8)
     if rng.random() < 0.06:
         face = np.repeat(cv2.cvtColor(face, cv2.COLOR_RGB2GRAY)[:, :, None], 3, 2)
     if rng.random() < 0.25:
@@ -101,11 +104,11 @@ def damaged(face: np.ndarray, rng: Rng) -> np.ndarray:
     return face
 
 
-def view(wides: np.ndarray, pool: np.ndarray, rng: Rng) -> np.ndarray:
-    """One random training view [112, 112, 3] of faces drawn from `pool`."""
-    face = jittered(wides[rng.choice(pool)], rng)
+def view(first: np.ndarray, second: np.ndarray, rng: Rng) -> np.ndarray:
+    """One random training view [112, 112, 3] of the first wide crop, now and then mixed with the second."""
+    face = jittered(first, rng)
     if rng.random() < 0.45:
-        face = mixed(face, jittered(wides[rng.choice(pool)], rng), rng)
+        face = mixed(face, jittered(second, rng), rng)
     if rng.random() < 0.25:
         face = warped(face, rng)
     if rng.random() < 0.06:
