@@ -62,7 +62,7 @@ def rows(figures: dict[str, dict]) -> list[Row]:
             ("  at score threshold", detector["threshold"], ""),
             ("detector landmark error, % of the eye distance", 100 * real["landmark_error"], "<= 4"),
             (
-                "  the teacher's own, the photo resized by 0.8, %",
+                "  a single look of the teacher, %",
                 100 * detector["teacher_self_landmark_error"],
                 "",
             ),

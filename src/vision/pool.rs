@@ -151,7 +151,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::*;
-    use crate::vision::testing::{face, init_runtime, reference_pack, reference_vision};
+    use crate::vision::testing::{default_pack, init_runtime, reference};
 
     fn dot(a: &[f32], b: &[f32]) -> f32 {
         a.iter().zip(b).map(|(a, b)| a * b).sum()
@@ -159,9 +159,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_face_is_found_and_recognised() {
-        let vision = reference_vision();
+        let Some(reference) = reference() else { return };
         let embed = |image: crate::image::Image| {
-            vision.run(move |networks| {
+            reference.vision.run(move |networks| {
                 let faces = networks.detect(&image).expect("detects");
                 assert_eq!(faces.len(), 1, "one face a picture");
                 let [left_eye, right_eye, nose, left_mouth, right_mouth] = faces[0].landmarks;
@@ -170,11 +170,11 @@ mod tests {
                 networks.embed(&image, &[&faces[0]]).expect("embeds").remove(0)
             })
         };
-        let (first, second) = (embed(face(0)).await.expect("runs"), embed(face(1)).await.expect("runs"));
+        let (first, second) = (embed(reference.faces[0].clone()).await.expect("runs"), embed(reference.faces[1].clone()).await.expect("runs"));
         assert_eq!(first.len(), 128);
         assert!((dot(&first, &first) - 1.0).abs() < 1e-5);
         // The same face, half as large and turned by a right angle and back: still the same person.
-        let mut smaller = face(0);
+        let mut smaller = reference.faces[0].clone();
         smaller.pixels = image::imageops::resize(&smaller.pixels, 256, 256, image::imageops::FilterType::Triangle);
         let again = embed(smaller).await.expect("runs");
         assert!(dot(&first, &again) > 0.9, "{}", dot(&first, &again));
@@ -183,7 +183,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_answered_and_the_worker_lives_on() {
-        let vision = reference_vision();
+        init_runtime();
+        let vision = Vision::load(default_pack(), VisionOptions { workers: 1, queue: 2 }).expect("loads");
         let failed = vision.run(|_| -> u8 { panic!("boom") }).await;
         assert_eq!(failed, Err(RunError::Failed("boom".to_owned())));
         assert_eq!(vision.run(|_| 7).await, Ok(7));
@@ -192,8 +193,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_queue_is_busy_at_once_and_abandoned_jobs_are_skipped() {
         init_runtime();
-        let (_folder, pack) = reference_pack();
-        let vision = Vision::load(pack, VisionOptions { workers: 1, queue: 2 }).expect("loads");
+        let vision = Vision::load(default_pack(), VisionOptions { workers: 1, queue: 2 }).expect("loads");
         let (release, gate) = mpsc::channel::<()>();
         let (started, running) = oneshot::channel();
         let blocker = tokio::spawn({
@@ -233,10 +233,8 @@ mod tests {
     #[test]
     fn a_broken_network_is_an_error_and_not_a_hang() {
         init_runtime();
-        let (folder, _) = reference_pack();
-        let text = std::fs::read_to_string(folder.path().join("pack.toml")).expect("read");
-        std::fs::write(folder.path().join("pack.toml"), text.replace("dimensions = 128", "dimensions = 64")).expect("write");
-        let pack = Pack::open(folder.path()).expect("valid");
+        let mut pack = default_pack();
+        pack.embedder.dimensions = 64;
         let error = Vision::load(pack, VisionOptions { workers: 2, queue: 1 }).err().expect("refused");
         assert!(matches!(error, VisionError::Network { network: "embedder", .. }), "{error}");
     }

@@ -10,16 +10,15 @@ use tempfile::TempDir;
 use super::{Pack, Vision, VisionOptions, runtime};
 use crate::image::{Image, decode};
 
-/// The folder with `models/` and `data/`: `LOOKALIKE_SHARED`, or `shared` beside the repository.
-pub(crate) fn shared() -> PathBuf {
-    let folder = std::env::var_os("LOOKALIKE_SHARED")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared"), PathBuf::from);
-    assert!(
-        folder.join("models/yunet_n_dynamic.onnx").is_file(),
-        "this test needs the reference networks: put them into {} or set LOOKALIKE_SHARED",
-        folder.display()
-    );
-    folder
+/// The folder with `models/` and `data/`: `LOOKALIKE_SHARED`, or `shared` beside the repository. Who has none is told what is not tested.
+fn shared() -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared");
+    let folder = std::env::var_os("LOOKALIKE_SHARED").map_or(beside, PathBuf::from);
+    let found = folder.join("models/yunet_n_dynamic.onnx").is_file();
+    if !found {
+        eprintln!("NOT TESTED: no reference networks in {}; set LOOKALIKE_SHARED", folder.display());
+    }
+    found.then_some(folder)
 }
 
 /// Loads ONNX Runtime from where `make` puts it.
@@ -30,9 +29,13 @@ pub(crate) fn init_runtime() {
     runtime::init(Some(&path)).expect("ONNX Runtime loads");
 }
 
+/// The pack of the repository.
+pub(crate) fn default_pack() -> Pack {
+    Pack::open(Path::new(env!("CARGO_MANIFEST_DIR")).join("models/default")).expect("valid pack")
+}
+
 /// A pack of the reference detector and embedder, without an analyzer.
-pub(crate) fn reference_pack() -> (TempDir, Pack) {
-    let models = shared().join("models");
+fn reference_pack(models: &Path) -> (TempDir, Pack) {
     let folder = tempfile::tempdir().expect("temporary folder");
     let place = |from: &str, to: &str| {
         let bytes = fs::read(models.join(from)).expect("reference network");
@@ -74,28 +77,25 @@ similarity = [0.0, 1.0, 80.0, 99.0, 100.0]
     (folder, pack)
 }
 
-/// One worker with the reference pack, loaded once for all tests.
-pub(crate) fn reference_vision() -> &'static Vision {
-    static VISION: LazyLock<Vision> = LazyLock::new(|| {
+/// The reference pack on one worker, and generated faces to look at: 512x512 pictures of people who do not exist, one face each, about
+/// half the frame.
+pub(crate) struct Reference {
+    pub vision: Vision,
+    pub faces: Vec<Image>,
+}
+
+/// Loaded once for all tests: without optimisation a JPEG takes long.
+pub(crate) fn reference() -> Option<&'static Reference> {
+    static REFERENCE: LazyLock<Option<Reference>> = LazyLock::new(|| {
+        let shared = shared()?;
         init_runtime();
-        let (_folder, pack) = reference_pack();
-        Vision::load(pack, VisionOptions { workers: 1, queue: 64 }).expect("loads")
+        let (_folder, pack) = reference_pack(&shared.join("models"));
+        let vision = Vision::load(pack, VisionOptions { workers: 1, queue: 64 }).expect("loads");
+        let archive = fs::read(shared.join("data/synthetic-faces.tar")).expect("synthetic-faces.tar");
+        let faces = tar_files(&archive).take(6).map(|file| decode(file).expect("a sound JPEG")).collect();
+        Some(Reference { vision, faces })
     });
-    &VISION
-}
-
-/// The bytes of the `index`-th generated face: 512x512 JPEGs of people who do not exist, one face each, about half the frame.
-fn face_bytes(index: usize) -> Vec<u8> {
-    static ARCHIVE: LazyLock<Vec<u8>> =
-        LazyLock::new(|| fs::read(shared().join("data/synthetic-faces.tar")).expect("synthetic-faces.tar"));
-    tar_files(&ARCHIVE).nth(index).expect("enough faces").to_vec()
-}
-
-/// One of the first six generated faces, decoded once: without optimisation a JPEG takes long.
-pub(crate) fn face(index: usize) -> Image {
-    static FACES: LazyLock<Vec<Image>> =
-        LazyLock::new(|| (0..6).map(|index| decode(&face_bytes(index)).expect("a sound JPEG")).collect());
-    FACES[index].clone()
+    REFERENCE.as_ref()
 }
 
 /// The contents of the plain files in an uncompressed tar archive, in its order.
