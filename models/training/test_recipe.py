@@ -11,11 +11,15 @@ import calibration
 import composites
 import detector_model
 import detector_train
+import embedder_bank
 import embedder_model
+import embedder_train
 import evaluate_detector
 import export
 import geometry
+import teacher
 import verify
+import warm
 import yunet
 
 
@@ -145,3 +149,49 @@ def test_the_exported_embedder_says_what_pytorch_says(tmp_path) -> None:
     faces = torch.rand(3, 3, 112, 112) * 2 - 1
     assert export.largest_difference(model, tmp_path / "e.onnx", faces) < 1e-3
     assert (tmp_path / "e.onnx").stat().st_size < 14e6
+
+
+def test_a_warm_start_says_what_the_file_says(tmp_path) -> None:
+    model = randomised(detector_model.Detector())
+    export.write_detector(model, tmp_path / "d.onnx")
+    image, fresh = torch.rand(2, 3, 96, 160) * 255, detector_model.Detector()
+    warm.start(fresh, tmp_path / "d.onnx", image)
+    assert fresh.training
+    with torch.no_grad():
+        for mine, wanted in zip(fresh.eval()(image), model(image)):
+            torch.testing.assert_close(mine, wanted, atol=1e-3, rtol=1e-3)
+
+
+def test_the_bank_keeps_the_newest_rows() -> None:
+    bank = embedder_bank.Bank(rows=5)
+    for first in (0, 3):
+        numbers = np.arange(first, first + 3)
+        crops = np.broadcast_to(numbers[:, None, None, None], (3, 112, 112, 3))
+        maps = [np.zeros((3, *shape), np.int8) for shape in teacher.MAPS.values()]
+        bank.put(crops, np.repeat(numbers[:, None], 128, 1), maps)
+    assert bank.count == 5
+    assert bank.views[:, 0, 0, 0].tolist() == bank.targets[:, 0].tolist() == [5, 1, 2, 3, 4]
+
+
+def test_the_pupil_sees_maps_of_the_teachers_shapes() -> None:
+    embedding, maps = embedder_train.Pupil().eval()(torch.zeros(2, 3, 112, 112))
+    assert embedding.shape == (2, 128)
+    assert [tuple(m.shape[1:]) for m in maps] == list(teacher.MAPS.values())
+
+
+def test_steadied_landmarks_are_the_mean_over_sizes_and_mirror_images() -> None:
+    points = np.array([[[30, 40], [70, 40], [50, 60], [35, 80], [65, 80.0]]])
+    faces = yunet.Faces(np.array([[20, 20, 80, 100.0]]), points, np.array([0.9]))
+
+    def unsteady(image: np.ndarray, side: int, _: float) -> yunet.Faces:
+        moved, is_mirrored = (side - 200) / 40, image[0, 0, 0] == 9
+        landmarks, boxes = points + moved, faces.boxes
+        if is_mirrored:  # the image is 200 wide
+            landmarks = landmarks[:, [1, 0, 2, 4, 3]] * [-1, 1] + [200, 0]
+            boxes = boxes[:, [2, 1, 0, 3]] * [-1, 1, -1, 1] + [200, 0, 200, 0]
+        return yunet.Faces(boxes, landmarks, faces.scores)
+
+    image = np.zeros((200, 200, 3), np.uint8)
+    image[0, -1] = 9
+    steady = yunet.steadied(unsteady, image, 200, faces)
+    np.testing.assert_allclose(steady.landmarks, points + np.mean([-1, 0, 1.25]))
