@@ -40,7 +40,7 @@ def prominent(faces: yunet.Faces, shape: tuple[int, ...]) -> yunet.Faces:
 
 def faces_of(image: np.ndarray, source: data.Source) -> yunet.Faces:
     """The teacher's faces of one image, from the margin that it is surest about."""
-    best, best_margin = yunet.Faces(np.zeros((0, 4)), np.zeros((0, 5, 2)), np.zeros(0)), 0.0
+    best = yunet.Faces(np.zeros((0, 4)), np.zeros((0, 5, 2)), np.zeros(0))
     for margin in MARGINS:
         faces = teacher()(image, source.side, margin)
         if source.single:
@@ -48,8 +48,8 @@ def faces_of(image: np.ndarray, source: data.Source) -> yunet.Faces:
         else:
             faces = faces.take(np.flatnonzero(np.ptp(faces.boxes[:, ::2], axis=1) >= LEAST_FACE))
         if faces.scores.sum() > best.scores.sum():
-            best, best_margin = faces, margin
-    return yunet.steadied(teacher(), image, source.side, best, best_margin)
+            best = faces
+    return best
 
 
 Job = tuple[data.Source, str, bytes]

@@ -183,7 +183,7 @@ def test_steadied_landmarks_are_the_mean_over_sizes_and_mirror_images() -> None:
     points = np.array([[[30, 40], [70, 40], [50, 60], [35, 80], [65, 80.0]]])
     faces = yunet.Faces(np.array([[20, 20, 80, 100.0]]), points, np.array([0.9]))
 
-    def unsteady(image: np.ndarray, side: int, _: float) -> yunet.Faces:
+    def unsteady(image: np.ndarray, side: int) -> yunet.Faces:
         moved, is_mirrored = (side - 200) / 40, image[0, 0, 0] == 9
         landmarks, boxes = points + moved, faces.boxes
         if is_mirrored:  # the image is 200 wide

@@ -100,7 +100,7 @@ class Detector:
         return faces
 
 
-def steadied(detector: Detector, image: np.ndarray, side: int, faces: Faces, pad: float = 0.0) -> Faces:
+def steadied(detector: Detector, image: np.ndarray, side: int, faces: Faces) -> Faces:
     """The same faces with landmarks averaged over three sizes of the image and its mirror images.
 
     YuNet's landmarks of one face differ by 6 % of the eye distance between two sizes of a photo.
@@ -108,7 +108,7 @@ def steadied(detector: Detector, image: np.ndarray, side: int, faces: Faces, pad
     total, seen = np.zeros_like(faces.landmarks), np.zeros(len(faces))
     for zoom in ZOOMS if len(faces) else ():
         for mirror in (False, True):
-            found = detector(image[:, ::-1] if mirror else image, round(side * zoom), pad)
+            found = detector(image[:, ::-1] if mirror else image, round(side * zoom))
             if mirror:
                 width = image.shape[1]
                 found.boxes = found.boxes[:, [2, 1, 0, 3]] * [-1, 1, -1, 1] + [width, 0, width, 0]
