@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from pathlib import Path
 
 import boto3
 import pytest
@@ -18,6 +19,7 @@ os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
+NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.fixture(scope="session")
@@ -77,11 +79,17 @@ def collection(rekognition, request) -> str:
     rekognition.delete_collection(CollectionId=name)
 
 
+def index(rekognition, collection, image, **options):
+    """Indexes an image and returns the ids of its faces."""
+    answer = rekognition.index_faces(CollectionId=collection, Image={"Bytes": image}, **options)
+    return [record["Face"]["FaceId"] for record in answer["FaceRecords"]]
+
+
 @pytest.fixture(scope="session")
 def run():
-    """Runs a command in the repository with a plain environment and these variables; its output."""
+    """Runs a command in the repository, or another folder, with a plain environment and these variables; its output."""
 
-    def run(*command, timeout: float = 120, **variables: str) -> subprocess.CompletedProcess:
-        return subprocess.run(command, cwd=ROOT, env=environment(**variables), capture_output=True, text=True, timeout=timeout)
+    def run(*command, folder: Path = ROOT, timeout: float = 120, **variables: str) -> subprocess.CompletedProcess:
+        return subprocess.run(command, cwd=folder, env=environment(**variables), capture_output=True, text=True, timeout=timeout)
 
     return run

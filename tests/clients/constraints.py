@@ -10,6 +10,8 @@ from model import OPERATIONS, python_pattern, service_model
 
 FACE_ID = "f0e1d2c3-b4a5-4687-9788-a9bacbdcedfe"
 IMAGE = {"Bytes": base64.b64encode(b"no image, but bytes").decode()}
+# How many characters of a value an error repeats. AWS repeats all.
+MOST_SHOWN = 1000
 # A valid value of each shape that a pattern constrains, and one that only the pattern refuses.
 SAMPLES = {
     "ClientRequestToken": ("token-1", "token 1"),
@@ -117,7 +119,9 @@ def bad_values(shape) -> Iterator[object]:
 
 def violations(path: tuple[str, ...], shape, value) -> list[str]:
     """All that the model says against a value, as AWS words it."""
-    shown = f"Value '{show(shape, value)}' at '{'.'.join(camel(name) for name in path)}' failed to satisfy constraint: "
+    text = show(shape, value)
+    text = text if len(text) <= MOST_SHOWN else text[:MOST_SHOWN] + "..."
+    shown = f"Value '{text}' at '{'.'.join(camel(name) for name in path)}' failed to satisfy constraint: "
     return [shown + constraint for constraint in broken_constraints(shape, value)]
 
 

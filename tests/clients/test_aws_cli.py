@@ -5,9 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from botocore import xform_name
 
 import faces
-from conftest import ACCOUNT, REGION
+from conftest import ACCOUNT, NOBODY, REGION
+from model import OPERATIONS
 
 AWS = Path(sys.executable).parent / "aws"
 FACE = {"FaceId", "BoundingBox", "ImageId", "ExternalImageId", "Confidence"}
@@ -99,6 +101,61 @@ def test_images_are_compared_and_looked_at(aws, pictures):
     detected = aws("detect-faces", "--image-bytes", first, "--attributes", "ALL")
     assert detected.keys() == {"FaceDetails"}
     assert len(detected["FaceDetails"][0]) == 17
+
+
+def test_collections_and_their_tags(aws):
+    arn = aws("create-collection", "--collection-id", "tagged", "--tags", "team=door,owner=ana")["CollectionArn"]
+    assert "tagged" in aws("list-collections")["CollectionIds"]
+    page = aws("list-collections", "--max-results", "1", "--no-paginate")
+    assert len(page["CollectionIds"]) == len(page["FaceModelVersions"]) == 1
+    assert aws("tag-resource", "--resource-arn", f"arn:{arn}", "--tags", "team=gate") is None
+    assert aws("untag-resource", "--resource-arn", f"arn:{arn}", "--tag-keys", "owner") is None
+    assert aws("list-tags-for-resource", "--resource-arn", f"arn:{arn}") == {"Tags": {"team": "gate"}}
+    aws("delete-collection", "--collection-id", "tagged")
+    assert "tagged" not in aws("list-collections")["CollectionIds"]
+
+
+def test_faces_and_users_to_their_end(aws, pictures):
+    here = ("--collection-id", "staff")
+    aws("create-collection", *here)
+    indexed = [aws("index-faces", *here, "--image-bytes", picture) for picture in pictures]
+    first, second, other = [answer["FaceRecords"][0]["Face"]["FaceId"] for answer in indexed]
+
+    alike = aws("search-faces", *here, "--face-id", first)
+    assert alike.keys() == {"SearchedFaceId", "FaceMatches", "FaceModelVersion"} and alike["SearchedFaceId"] == first
+    assert [match["Face"]["FaceId"] for match in alike["FaceMatches"]] == [second]
+
+    for user, face in [("one", first), ("three", other)]:
+        aws("create-user", *here, "--user-id", user)
+        aws("associate-faces", *here, "--user-id", user, "--face-ids", face, "--user-match-threshold", "80")
+    by_face = aws("search-users", *here, "--face-id", second)
+    assert by_face.keys() == {"UserMatches", "FaceModelVersion", "SearchedFace"}
+    assert [match["User"]["UserId"] for match in by_face["UserMatches"]] == ["one"]
+    by_user = aws("search-users", *here, "--user-id", "one", "--user-match-threshold", "0", "--max-users", "5")
+    assert by_user["SearchedUser"] == {"UserId": "one"}
+    assert [match["User"]["UserId"] for match in by_user["UserMatches"]] == ["three"]
+    assert len(aws("search-users-by-image", *here, "--image-bytes", pictures[1], "--max-users", "1")["UserMatches"]) == 1
+
+    taken = aws("disassociate-faces", *here, "--user-id", "one", "--face-ids", first, NOBODY)
+    assert taken == {
+        "DisassociatedFaces": [{"FaceId": first}],
+        "UnsuccessfulFaceDisassociations": [{"FaceId": NOBODY, "Reasons": ["FACE_NOT_FOUND"]}],
+        "UserStatus": "UPDATING",
+    }
+    assert aws("delete-user", *here, "--user-id", "one") is None
+    assert aws("list-users", *here) == {"Users": [{"UserId": "three", "UserStatus": "ACTIVE"}]}
+    deleted = aws("delete-faces", *here, "--face-ids", first, other)
+    assert deleted["DeletedFaces"] == [first]
+    assert deleted["UnsuccessfulFaceDeletions"] == [
+        {"FaceId": other, "UserId": "three", "Reasons": ["ASSOCIATED_TO_AN_EXISTING_USER"]}
+    ]
+    assert {face["FaceId"] for face in aws("list-faces", *here)["Faces"]} == {second, other}
+    aws("delete-collection", *here)
+
+
+def test_every_operation_is_called_here():
+    text = Path(__file__).read_text()
+    assert [name for name in OPERATIONS if f'aws("{xform_name(name, "-")}"' not in text] == []
 
 
 def test_an_error_is_told_as_awss(aws):

@@ -7,16 +7,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 import faces
-from conftest import ACCOUNT, REGION
+from conftest import ACCOUNT, NOBODY, REGION, index
 from model import ATTRIBUTES
-
-NOBODY = "00000000-0000-4000-8000-000000000000"
-
-
-def index(rekognition, collection, image, **options):
-    """Indexes an image and returns the ids of its faces."""
-    answer = rekognition.index_faces(CollectionId=collection, Image={"Bytes": image}, **options)
-    return [record["Face"]["FaceId"] for record in answer["FaceRecords"]]
 
 
 def test_collections(server, connect):
@@ -71,7 +63,8 @@ def test_faces_are_indexed_listed_and_deleted(rekognition, collection):
     [listed] = rekognition.list_faces(CollectionId=collection)["Faces"]
     assert listed["IndexFacesModelVersion"] == "7.0" and "UserId" not in listed
     assert (listed["FaceId"], listed["ImageId"]) == (face["FaceId"], face["ImageId"])
-    assert listed["BoundingBox"]["Width"] == pytest.approx(face["BoundingBox"]["Width"], rel=1e-5)
+    for side in ("Left", "Top", "Width", "Height"):
+        assert listed["BoundingBox"][side] == pytest.approx(face["BoundingBox"][side], rel=1e-5)
 
     deleted = rekognition.delete_faces(CollectionId=collection, FaceIds=[face["FaceId"], NOBODY])
     assert deleted["DeletedFaces"] == [face["FaceId"]]
@@ -83,12 +76,22 @@ def test_attributes_come_as_asked_for(rekognition):
     image = {"Bytes": faces.portrait(0)}
     [plain] = rekognition.detect_faces(Image=image)["FaceDetails"]
     assert not plain.keys() & ATTRIBUTES
+    assert 50 < plain["Quality"]["Brightness"] < 100 and 30 < plain["Quality"]["Sharpness"] < 100
+    assert all(abs(plain["Pose"][angle]) < 45 for angle in ("Roll", "Yaw", "Pitch"))
+    places = {landmark["Type"]: (landmark["X"], landmark["Y"]) for landmark in plain["Landmarks"]}
+    assert places["eyeLeft"][0] < places["nose"][0] < places["eyeRight"][0]
+    assert places["eyeLeft"][1] < places["nose"][1] < places["mouthLeft"][1]
     [full] = rekognition.detect_faces(Image=image, Attributes=["ALL"])["FaceDetails"]
     assert full.keys() >= ATTRIBUTES
     assert len(full["Landmarks"]) == len({landmark["Type"] for landmark in full["Landmarks"]}) == 30
     assert full["AgeRange"]["Low"] < full["AgeRange"]["High"]
     confidences = [emotion["Confidence"] for emotion in full["Emotions"]]
     assert len(confidences) == 8 and confidences == sorted(confidences, reverse=True)
+    verdicts = ("Smile", "Eyeglasses", "Sunglasses", "Beard", "Mustache", "EyesOpen", "MouthOpen", "FaceOccluded")
+    assert all(type(full[name]["Value"]) is bool and full[name]["Confidence"] >= 50 for name in verdicts)
+    assert full["Gender"]["Value"] in ("Female", "Male") and full["Gender"]["Confidence"] >= 50
+    gaze = full["EyeDirection"]
+    assert abs(gaze["Yaw"]) < 90 and abs(gaze["Pitch"]) < 90 and 0 <= gaze["Confidence"] <= 100
     [some] = rekognition.detect_faces(Image=image, Attributes=["DEFAULT", "GENDER", "SMILE"])["FaceDetails"]
     assert some.keys() & ATTRIBUTES == {"Gender", "Smile"}
     assert rekognition.detect_faces(Image={"Bytes": faces.nobody()})["FaceDetails"] == []
@@ -120,6 +123,9 @@ def test_an_image_in_a_bucket(server, rekognition, collection):
     assert found["FaceMatches"][0]["Similarity"] > 99
     with pytest.raises(rekognition.exceptions.InvalidS3ObjectException, match="Unable to get object metadata from S3"):
         rekognition.index_faces(CollectionId=collection, Image={"S3Object": {"Bucket": "photos", "Name": "none.jpg"}})
+    image["S3Object"]["Version"] = "1"
+    with pytest.raises(rekognition.exceptions.InvalidS3ObjectException, match="Unable to get object metadata from S3"):
+        rekognition.index_faces(CollectionId=collection, Image=image)
 
 
 def test_a_person_is_found_again(rekognition, collection):
@@ -134,13 +140,14 @@ def test_a_person_is_found_again(rekognition, collection):
     assert [match["Face"]["FaceId"] for match in matches[:2]] == [first, second]
     similarities = [match["Similarity"] for match in matches]
     assert similarities == sorted(similarities, reverse=True) and similarities[0] > 99.9
+    assert by_image["FaceModelVersion"] == "7.0"
     assert by_image["SearchedFaceConfidence"] > 50 and 0 < by_image["SearchedFaceBoundingBox"]["Width"] < 1
 
     at_80 = rekognition.search_faces_by_image(CollectionId=collection, Image={"Bytes": faces.portrait(1, 1)})["FaceMatches"]
     assert [match["Face"]["FaceId"] for match in at_80] == [first, second], "a stranger does not reach 80"
 
     by_face = rekognition.search_faces(CollectionId=collection, FaceId=first, FaceMatchThreshold=0, MaxFaces=1)
-    assert by_face["SearchedFaceId"] == first
+    assert (by_face["SearchedFaceId"], by_face["FaceModelVersion"]) == (first, "7.0")
     assert [match["Face"]["FaceId"] for match in by_face["FaceMatches"]] == [second], "the face itself is no match"
     between = rekognition.search_faces(CollectionId=collection, FaceId=stranger)["FaceMatches"]
     assert between == []
@@ -153,60 +160,13 @@ def test_two_images_are_compared(rekognition):
     [match], [other] = answer["FaceMatches"], answer["UnmatchedFaces"]
     assert match["Similarity"] >= 80
     assert match["Face"]["BoundingBox"]["Left"] > other["BoundingBox"]["Left"]
+    assert answer["SourceImageFace"]["Confidence"] > 90
+    for face in (match["Face"], other):
+        assert face["Confidence"] > 90 and len(face["Landmarks"]) == 5
+        assert face["Pose"].keys() == {"Roll", "Yaw", "Pitch"} and face["Quality"].keys() == {"Brightness", "Sharpness"}
+        assert not face.keys() & {"Emotions", "Smile"}
     everyone = rekognition.compare_faces(SourceImage=source, TargetImage=target, SimilarityThreshold=0)
     assert len(everyone["FaceMatches"]) == 2 and everyone["UnmatchedFaces"] == []
-
-
-def test_users(rekognition, collection):
-    pictures = [index(rekognition, collection, faces.portrait(1, picture))[0] for picture in (1, 2, 3)]
-    [stranger] = index(rekognition, collection, faces.portrait(3, 1))
-    for user in ("one", "two"):
-        rekognition.create_user(CollectionId=collection, UserId=user)
-    given = rekognition.associate_faces(CollectionId=collection, UserId="one", FaceIds=pictures[:2])
-    assert [face["FaceId"] for face in given["AssociatedFaces"]] == pictures[:2]
-    assert (given["UserStatus"], given["UnsuccessfulFaceAssociations"]) == ("UPDATING", [])
-    rekognition.associate_faces(CollectionId=collection, UserId="two", FaceIds=[stranger])
-
-    mixed = rekognition.associate_faces(CollectionId=collection, UserId="two", FaceIds=[pictures[0], pictures[2], NOBODY])
-    reasons = {failure["FaceId"]: failure for failure in mixed["UnsuccessfulFaceAssociations"]}
-    assert reasons[pictures[0]] == {"FaceId": pictures[0], "UserId": "one", "Reasons": ["ASSOCIATED_TO_A_DIFFERENT_USER"]}
-    assert reasons[pictures[2]]["Reasons"] == ["LOW_MATCH_CONFIDENCE"] and reasons[pictures[2]]["Confidence"] < 75
-    assert reasons[NOBODY]["Reasons"] == ["FACE_NOT_FOUND"]
-
-    assert rekognition.list_users(CollectionId=collection)["Users"] == [
-        {"UserId": "one", "UserStatus": "ACTIVE"},
-        {"UserId": "two", "UserStatus": "ACTIVE"},
-    ]
-    assert rekognition.describe_collection(CollectionId=collection)["UserCount"] == 2
-    owned = rekognition.list_faces(CollectionId=collection, UserId="one")["Faces"]
-    assert {face["FaceId"] for face in owned} == set(pictures[:2]) and {face["UserId"] for face in owned} == {"one"}
-
-    by_face = rekognition.search_users(CollectionId=collection, FaceId=pictures[2])
-    assert by_face["SearchedFace"] == {"FaceId": pictures[2]} and "SearchedUser" not in by_face
-    assert [match["User"] for match in by_face["UserMatches"]] == [{"UserId": "one", "UserStatus": "ACTIVE"}]
-    by_user = rekognition.search_users(CollectionId=collection, UserId="two", UserMatchThreshold=0)
-    assert by_user["SearchedUser"] == {"UserId": "two"}
-    assert [match["User"]["UserId"] for match in by_user["UserMatches"]] == ["one"], "the user itself is no match"
-
-    image = {"Bytes": faces.jpeg(faces.photo((3, 0, 20, 20, 200), (1, 0, 260, 20, 280), size=(560, 320)))}
-    by_image = rekognition.search_users_by_image(CollectionId=collection, Image=image, MaxUsers=1)
-    assert by_image["UserMatches"][0]["User"]["UserId"] == "one"
-    assert by_image["SearchedFace"]["FaceDetail"]["BoundingBox"]["Left"] > 0.4
-    assert [face["Reasons"] for face in by_image["UnsearchedFaces"]] == [["FACE_NOT_LARGEST"]]
-    faceless = rekognition.search_users_by_image(CollectionId=collection, Image={"Bytes": faces.nobody()})
-    assert "SearchedFace" not in faceless and faceless["UserMatches"] == []
-
-    kept = rekognition.delete_faces(CollectionId=collection, FaceIds=[stranger])["UnsuccessfulFaceDeletions"]
-    assert kept == [{"FaceId": stranger, "UserId": "two", "Reasons": ["ASSOCIATED_TO_AN_EXISTING_USER"]}]
-    taken = rekognition.disassociate_faces(CollectionId=collection, UserId="one", FaceIds=[*pictures[:2], stranger, NOBODY])
-    assert [face["FaceId"] for face in taken["DisassociatedFaces"]] == pictures[:2]
-    assert taken["UnsuccessfulFaceDisassociations"] == [
-        {"FaceId": stranger, "UserId": "two", "Reasons": ["ASSOCIATED_TO_A_DIFFERENT_USER"]},
-        {"FaceId": NOBODY, "Reasons": ["FACE_NOT_FOUND"]},
-    ]
-    assert rekognition.list_users(CollectionId=collection)["Users"][0]["UserStatus"] == "CREATED"
-    rekognition.delete_user(CollectionId=collection, UserId="two")
-    assert rekognition.list_users(CollectionId=collection)["Users"] == [{"UserId": "one", "UserStatus": "CREATED"}]
 
 
 def test_paginators(server, connect):
@@ -214,6 +174,9 @@ def test_paginators(server, connect):
     names = [f"c{number}" for number in range(5)]
     for name in names:
         rekognition.create_collection(CollectionId=name)
+    first = rekognition.list_collections(MaxResults=3)
+    second = rekognition.list_collections(MaxResults=3, NextToken=first["NextToken"])
+    assert first["CollectionIds"] + second["CollectionIds"] == names and "NextToken" not in second
     pages = rekognition.get_paginator("list_collections").paginate(PaginationConfig={"PageSize": 2})
     assert [len(page["CollectionIds"]) for page in pages] == [2, 2, 1]
     everything = rekognition.get_paginator("list_collections").paginate(PaginationConfig={"PageSize": 2}).build_full_result()
@@ -224,6 +187,10 @@ def test_paginators(server, connect):
         rekognition.get_paginator("list_faces").paginate(CollectionId="c0", PaginationConfig={"PageSize": 1}).build_full_result()
     )
     assert [face["FaceId"] for face in listed["Faces"]] == sorted(ids)
+    first = rekognition.list_faces(CollectionId="c0", MaxResults=2)
+    second = rekognition.list_faces(CollectionId="c0", MaxResults=2, NextToken=first["NextToken"])
+    assert [face["FaceId"] for face in first["Faces"] + second["Faces"]] == sorted(ids)
+    assert first["FaceModelVersion"] == second["FaceModelVersion"] == "7.0" and "NextToken" not in second
     part = rekognition.get_paginator("list_faces").paginate(CollectionId="c0", FaceIds=ids[:2], PaginationConfig={"PageSize": 1})
     assert [face["FaceId"] for face in part.search("Faces[]")] == sorted(ids[:2])
 
@@ -234,17 +201,6 @@ def test_paginators(server, connect):
         rekognition.get_paginator("list_users").paginate(CollectionId="c0", PaginationConfig={"PageSize": 2}).build_full_result()
     )
     assert sorted(user["UserId"] for user in listed["Users"]) == users
-
-
-def test_a_repeated_request_token_has_no_second_effect(rekognition, collection):
-    token = {"CollectionId": collection, "ClientRequestToken": "t-1"}
-    for _ in range(2):
-        rekognition.create_user(UserId="one", **token)
-    assert len(rekognition.list_users(CollectionId=collection)["Users"]) == 1
-    with pytest.raises(
-        rekognition.exceptions.IdempotentParameterMismatchException, match="ClientRequestToken: t-1 you have supplied"
-    ):
-        rekognition.create_user(UserId="two", **token)
 
 
 def test_errors_are_the_clients_own_exceptions(rekognition, collection):

@@ -1,12 +1,14 @@
-"""docs/COMPATIBILITY.md leaves nothing out and points at tests that exist."""
+"""docs/COMPATIBILITY.md leaves nothing out and points at tests that exist and speak of what they are named for."""
 
 import re
+from functools import lru_cache
 
 from model import FRONT_END_ERRORS, OPERATIONS, service_model
 from server import ROOT
 
 DOCUMENT = (ROOT / "docs" / "COMPATIBILITY.md").read_text()
 SOURCES = {"model", "docs", "evidence", "inferred"}
+REFERENCE = r"`((?:it|clients|src|tests)/[a-z0-9_./:]+)`"
 
 
 def rows(columns: int) -> list[list[str]]:
@@ -59,10 +61,29 @@ def test_every_row_names_its_source_and_a_test():
 
 
 def test_every_test_that_is_named_exists():
-    named = set(re.findall(r"`((?:it|clients|src|tests)/[a-z0-9_./:]+)`", DOCUMENT))
+    named = set(re.findall(REFERENCE, DOCUMENT))
     assert len(named) > 50
     for reference in named:
-        file, _, test = reference.partition("::")
-        path = {"it": f"tests/{file}.rs", "clients": f"tests/{file}.py"}.get(file.split("/")[0], file)
-        text = (ROOT / path).read_text()
-        assert re.search(rf"\b(?:fn|def) {test}\(", text) if test else text, reference
+        assert source_of(reference), reference
+
+
+def test_a_test_of_a_member_speaks_of_it():
+    members = [(member, tests) for name, _, tests, _, _ in rows(5) for member in re.findall(r"`\w+\.(\w+)`", name)]
+    assert len(members) > 200
+    for member, tests in members:
+        snake = re.sub(r"(?<!^)(?=[A-Z])", "_", member).lower()
+        spelling = re.compile(rf"\b(?:{member}|{snake}|{snake.replace('_', '-')})\b")
+        assert any(spelling.search(source_of(reference)) for reference in re.findall(REFERENCE, tests)), (member, tests)
+
+
+@lru_cache(maxsize=None)
+def source_of(reference: str) -> str:
+    """The text of a test, or of a whole file where no test is named; empty if there is no such test."""
+    file, _, test = reference.partition("::")
+    path = {"it": f"tests/{file}.rs", "clients": f"tests/{file}.py"}.get(file.split("/")[0], file)
+    text = (ROOT / path).read_text()
+    if not test:
+        return text
+    # A function ends where the next line begins without indentation, which in Rust is that of its closing brace.
+    found = re.search(rf"^(?:async fn|fn|def) {test}\(.*?(?=^[^\s)]|\Z)", text, re.MULTILINE | re.DOTALL)
+    return found.group() if found else ""
