@@ -1,7 +1,9 @@
 """Fixtures for tests of code that calls Amazon Rekognition: copy this file into your own test suite.
 
-Set LOOKALIKE_URL (for example http://localhost:9340) to use a server that runs already, such as a service container of your CI. Without
-it, the `lookalike` binary on the PATH (or LOOKALIKE_BIN) is started once for all tests, on a free port, and keeps nothing.
+Set LOOKALIKE_URL (for example http://localhost:9340) to use a server that runs already, such as a service container of your CI. Or set
+LOOKALIKE_HOME to a clone of Lookalike in which `make build` was run: its server is started once for all tests, on a free port, with the
+clone's models, and keeps nothing. LOOKALIKE_BIN names another binary than the clone's; with neither, `lookalike` of the PATH is started
+and has to find models by itself (LOOKALIKE_MODELS, ORT_DYLIB_PATH).
 
 Needs boto3 and pytest.
 """
@@ -10,6 +12,7 @@ import json
 import os
 import subprocess
 import uuid
+from pathlib import Path
 
 import boto3
 import pytest
@@ -21,26 +24,21 @@ def lookalike_url():
     if url := os.environ.get("LOOKALIKE_URL"):
         yield url
         return
-    command = [
-        os.environ.get("LOOKALIKE_BIN", "lookalike"),
-        "--listen",
-        "127.0.0.1:0",
-        "--data",
-        ":memory:",
-        "--log-format",
-        "json",
-    ]
+    home = os.environ.get("LOOKALIKE_HOME")
+    binary = os.environ.get("LOOKALIKE_BIN") or (str(Path(home).resolve() / "target/release/lookalike") if home else "lookalike")
+    command = [binary, "--listen", "127.0.0.1:0", "--data", ":memory:", "--log-format", "json"]
     # Only the start is of interest: the server says where it listens, and then that a test called it.
-    with subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, env=os.environ | {"LOOKALIKE_LOG": "lookalike::server=info"}
-    ) as server:
+    environment = os.environ | {"LOOKALIKE_LOG": "lookalike::server=info"}
+    # The server looks for its models below the folder it is started in.
+    with subprocess.Popen(command, cwd=home, env=environment, stderr=subprocess.PIPE, text=True) as server:
+        said = []
         for line in server.stderr:
+            said.append(line)
             if line.startswith("{") and json.loads(line)["message"] == "ready":
                 yield f"http://{json.loads(line)['address']}"
-                break
-        else:
-            pytest.fail(f"{command[0]} did not start; run it by hand to see why")
-        server.terminate()
+                server.terminate()
+                return
+        pytest.fail(f"{binary} did not start: {''.join(said)}")
 
 
 @pytest.fixture(scope="session")

@@ -38,3 +38,23 @@ def test_a_collection_of_its_own(rekognition, collection):
     assert rekognition.list_faces(CollectionId=collection)["Faces"] == []
     answer = rekognition.index_faces(CollectionId=collection, Image=picture("group.jpg"))
     assert len(answer["FaceRecords"]) == 3
+
+
+def test_the_same_person_or_not(rekognition):
+    for name, count in [("ana-2.jpg", 1), ("ben.jpg", 0)]:
+        answer = rekognition.compare_faces(SourceImage=picture("ana-1.jpg"), TargetImage=picture(name))
+        assert len(answer["FaceMatches"]) == count
+
+
+def test_a_user_stands_for_several_pictures(rekognition, collection):
+    ids = []
+    for name in ("ana-1.jpg", "ana-2.jpg"):
+        answer = rekognition.index_faces(CollectionId=collection, Image=picture(name))
+        ids += [record["Face"]["FaceId"] for record in answer["FaceRecords"]]
+    rekognition.create_user(CollectionId=collection, UserId="ana")
+    given = rekognition.associate_faces(CollectionId=collection, UserId="ana", FaceIds=ids)
+    assert [face["FaceId"] for face in given["AssociatedFaces"]] == ids
+    found = rekognition.search_users_by_image(CollectionId=collection, Image=picture("ana-2.jpg"))
+    assert [match["User"]["UserId"] for match in found["UserMatches"]] == ["ana"]
+    nobody = rekognition.search_users_by_image(CollectionId=collection, Image=picture("ben.jpg"))
+    assert nobody["UserMatches"] == []
