@@ -1,4 +1,5 @@
-//! The store alone: writes a second with 1, 8 and 64 writers, the load of a large collection, the look-up of hits, deletions.
+//! The store: writes a second with 1, 8 and 64 writers, the load of a large collection by itself and into the search, the look-up of
+//! hits, deletions.
 //!
 //! `cargo bench --bench index` writes a million faces of 128 numbers into a directory of its own below the system's temporary
 //! directory (set `TMPDIR` to measure another disk); run by `cargo test`, it only checks that it works.
@@ -11,9 +12,12 @@
 )]
 
 use std::collections::BTreeMap;
+use std::num::NonZero;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
+use lookalike::search::{Gallery, Kind};
 use lookalike::store::{
     BoundingBox, Collection, IndexFaces, Location, MAX_FACES_PER_COLLECTION, NewCollection, NewFace, PackId, Sqlite, Store,
 };
@@ -37,6 +41,21 @@ async fn new_collection(store: &Sqlite, name: &str) -> Collection {
     store.create_collection(&tenant(), new).await.expect("a collection")
 }
 
+/// A unit vector without pattern, always the same for the same number.
+fn vector(number: u64) -> Vec<f32> {
+    let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut normal = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        // The sum of eight bytes is normal enough.
+        state.to_le_bytes().map(f32::from).iter().sum::<f32>() - 8.0 * 127.5
+    };
+    let values: Vec<f32> = (0..DIMENSION).map(|_| normal()).collect();
+    let norm = values.iter().map(|value| value * value).sum::<f32>().sqrt();
+    values.iter().map(|value| value / norm).collect()
+}
+
 fn image(collection: &Collection, number: u64, faces: u32) -> IndexFaces {
     let mut image_sha256 = [0; 32];
     image_sha256[..8].copy_from_slice(&number.to_le_bytes());
@@ -44,7 +63,7 @@ fn image(collection: &Collection, number: u64, faces: u32) -> IndexFaces {
         ordinal,
         bounding_box: BoundingBox { left: 0.31, top: 0.22, width: 0.13, height: 0.17 },
         confidence: 99.9,
-        vector: (0..DIMENSION).map(|index| ((number as usize * 31 + index) as f32).sin() * 0.125).collect(),
+        vector: vector((number << 8) + u64::from(ordinal)),
     };
     IndexFaces {
         collection: collection.key,
@@ -112,6 +131,37 @@ async fn load(store: &Sqlite, collection: &Collection, title: &str) -> Vec<i64> 
     rows
 }
 
+/// What a restarted server does when the collection is searched: it loads all vectors into memory, and codes them.
+async fn search(store: &Arc<Sqlite>, collection: &Collection) {
+    let threads = available_parallelism().map_or(1, NonZero::get);
+    let before = resident();
+    let gallery = Gallery::new(store.clone(), threads).expect("search threads");
+    let query = vector(u64::MAX);
+    for title in ["first", "second"] {
+        let start = Instant::now();
+        let hits = gallery.search(collection.key, Kind::Faces, &query, 0.35, 80).await.expect("an answer").len();
+        println!("search  the {title}: {hits} hits in {:.2?}", start.elapsed());
+    }
+    let size = gallery.size();
+    let (vectors, bytes) = (size.vectors, size.bytes / size.vectors);
+    println!("memory  {vectors} faces in memory, {bytes} bytes each; the process grew from {before} to {} MB", resident());
+    assert_eq!(vectors as u64, collection_size(store, collection).await);
+}
+
+async fn collection_size(store: &Sqlite, collection: &Collection) -> u64 {
+    store.collection(&tenant(), &collection.name).await.expect("the collection").face_count
+}
+
+/// Megabytes that are in memory now; 0 where the system does not tell.
+fn resident() -> u64 {
+    let kilobytes = || {
+        let status = std::fs::read_to_string("/proc/self/status").ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.trim().strip_suffix(" kB")?.parse::<u64>().ok()
+    };
+    kilobytes().unwrap_or(0) * 1024 / 1_000_000
+}
+
 fn main() {
     let is_measuring = std::env::args().any(|argument| argument == "--bench");
     let (images, large) = if is_measuring { (4_000, 1_000_000) } else { (40, 1_000) };
@@ -131,8 +181,9 @@ fn main() {
         store.close().await;
 
         let start = Instant::now();
-        let store = Sqlite::open(&location).await.expect("a store");
+        let store = Arc::new(Sqlite::open(&location).await.expect("a store"));
         println!("open    in {:.2?}", start.elapsed());
+        search(&store, &collection).await;
         let rows = load(&store, &collection, "after a restart").await;
         let hits: Vec<i64> = rows.iter().copied().step_by(rows.len().div_ceil(4096)).collect();
         let start = Instant::now();

@@ -4,7 +4,8 @@
 
 Photos of three sizes, each with one face of 60 % and four of 12 % of the height on a textured background, JPEG quality 85. Each request
 has a name of its own, so that nothing is a duplicate. Requests are unsigned and prepared beforehand: the clients cost next to nothing.
-Stage times are the server's own (`LOOKALIKE_LOG=lookalike::stages=debug`).
+Stage times are the server's own (`LOOKALIKE_LOG=lookalike::stages=debug`). Ends with status 1 if the server, with as many workers as it
+takes by itself, is not ready in a second or holds more than 150 MB when idle.
 """
 
 import argparse
@@ -31,6 +32,8 @@ import server  # noqa: E402
 
 SIZES = {"640 px": (640, 480), "2 MP": (1920, 1080), "12 MP": (4000, 3000)}
 STAGES = ("decode", "detect", "analyze", "embed")
+MOST_START_SECONDS = 1.0
+MOST_IDLE_MEGABYTES = 150
 
 
 def photo(width: int, height: int) -> bytes:
@@ -83,6 +86,13 @@ def mean(lines: list[dict], member: str) -> float:
     return statistics.fmean(line[member] for line in lines) if lines else 0.0
 
 
+def resident_megabytes(process: int) -> float | None:
+    """What a process holds in memory, where the system tells it."""
+    status = Path(f"/proc/{process}/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmRSS")), None)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=5)
@@ -93,12 +103,13 @@ def main() -> None:
         started = time.perf_counter()
         running = server.Server(Path(folder))
         ready = time.perf_counter() - started
-        status = Path(f"/proc/{running.process.pid}/status")
-        memory = [line for line in status.read_text().splitlines() if line.startswith("VmRSS")] if status.exists() else []
-        print(f"cold start to ready {ready * 1000:.0f} ms; idle {' '.join(memory).replace('VmRSS:', 'memory')}")
+        memory = resident_megabytes(running.process.pid)
+        told = "unknown" if memory is None else f"{memory:.0f} MB"
+        print(f"cold start to ready {ready * 1000:.0f} ms; idle memory {told}, {os.cpu_count()} processors")
         address = running.url.removeprefix("http://")
         call(http.client.HTTPConnection(address), "CreateCollection", b'{"CollectionId":"bench"}')
         print("photo    KB clients req/s   p50 ms   p99 ms | decode detect analyze  embed  store  other ms | in ONNX Runtime")
+        verdicts = []
         for name, (width, height) in SIZES.items():
             jpeg = photo(width, height)
             image = base64.b64encode(jpeg).decode()
@@ -117,7 +128,14 @@ def main() -> None:
                 row = f"{name:7}{len(jpeg) // 1024:5}{clients:8}{rate:7.1f}{p50:9.1f}{p99:9.1f} |"
                 row += "".join(f"{value:7.1f}" for value in stages)
                 print(f"{row}{other if clients == 1 else float('nan'):7.1f}    | {share:4.0%}", flush=True)
+                if clients == 1:
+                    rest = statistics.fmean(times) - inference
+                    verdict = "less" if rest < inference else "more"
+                    verdicts.append(f"{name}: all else {rest:.1f} ms, inference {inference:.1f} ms, {verdict}")
+        print("Does everything but inference cost less than inference, for 1 client? " + "; ".join(verdicts))
         running.stop()
+    if ready > MOST_START_SECONDS or (memory or 0) > MOST_IDLE_MEGABYTES:
+        sys.exit(f"wanted: ready in {MOST_START_SECONDS:.0f} s, at most {MOST_IDLE_MEGABYTES} MB when idle")
 
 
 if __name__ == "__main__":

@@ -4,12 +4,13 @@
     cargo bench --bench side_by_side --no-run        # prints the path of the engine
     python benches/side_by_side/compare.py ENGINE --rows 1000000 --kind faces
 
-Every query goes to each of them before the next one does, so that whatever else the machine does falls on all alike.
+Every query goes to each of them before the next one does, so that whatever else the machine does falls on all alike. Ends with status 1
+if an answer of Lookalike's differs from that of IndexFlatIP, or if Lookalike is less than three times as fast.
 """
 
 import argparse
 import os
-import subprocess
+import sys
 import tempfile
 import time
 
@@ -19,27 +20,11 @@ import faiss
 import numpy as np
 
 import vectors as make
+from engine import NO_FLOOR, Engine, floor_of
 
-
-class Engine:
-    """The engine's line protocol."""
-
-    def __init__(self, path, *arguments):
-        self.process = subprocess.Popen([path, *arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.name = f"lookalike ({self.process.stdout.readline().split()[1]})"
-
-    def ask(self, *words):
-        self.process.stdin.write(" ".join(map(str, words)) + "\n")
-        self.process.stdin.flush()
-        answer = self.process.stdout.readline().split()
-        if not answer:
-            raise RuntimeError("the engine has died")
-        return answer
-
-    def search(self, query, k, floor=-2.0):
-        seconds, *hits = self.ask("search", query, k, floor)
-        pairs = [hit.split(":") for hit in hits]
-        return float(seconds) / 1e6, [int(row) for row, _ in pairs], [float(cosine) for _, cosine in pairs]
+MAX_FACES = 4096
+"""The API's default: a search answers all faces above the threshold, up to so many."""
+TIMES_FLAT = 3
 
 
 def timed(search):
@@ -92,12 +77,44 @@ def usearch_index(vectors, path, threads):
     return timed(search)
 
 
-def same(rows, scores, true_rows, true_scores, tolerance=2e-6):
-    """Equal rows, but for those whose scores are closer than the rounding of two different orders of summation."""
-    if len(rows) != len(true_rows) or not np.allclose(scores, true_scores, atol=tolerance, rtol=0):
-        return False
-    worst = true_scores[-1] + tolerance
-    return all(score <= worst for row, score in zip(rows, scores) if row not in set(true_rows))
+def same(found, true, k, floor, tolerance=2e-6):
+    """Whether an answer has the true rows in order. Two orders of summation round differently: rows whose scores are closer than that to
+    the last place, or to the floor, may take each other's places there."""
+    rows, scores = found
+    true = {row: score for row, score in zip(*true) if score >= floor}
+    border = min(true.values()) if len(true) == k else floor
+    return (
+        list(scores) == sorted(scores, reverse=True)
+        and (floor > NO_FLOOR or len(rows) == len(true))
+        and all(score <= border + tolerance for row, score in true.items() if row not in set(rows))
+        and all(abs(score - true.get(row, border)) <= tolerance for row, score in zip(rows, scores))
+    )
+
+
+class Row:
+    """One line of the table: a search, and what it is measured against."""
+
+    def __init__(self, search, flat, k, floor=NO_FLOOR, is_ours=False):
+        self.search, self.flat, self.k, self.floor, self.is_ours = search, flat, k, floor, is_ours
+        self.times, self.recalls, self.differences = [], [], 0
+
+    def add(self, seconds, rows, scores, true):
+        self.times.append(seconds * 1e3)
+        wanted = {row for row, score in zip(*true) if score >= self.floor}
+        self.recalls.append(len(wanted & set(rows)) / len(wanted) if wanted else 1.0)
+        self.differences += self.is_ours and not same((rows, scores), true, self.k, self.floor)
+
+    def p50(self):
+        return float(np.median(self.times))
+
+
+def side_by_side(rows, queries):
+    """Puts each query to every row's search; the searches that others are measured against come first."""
+    for number, query in enumerate(queries):
+        answers = {}
+        for name, row in rows.items():
+            answers[name] = row.search(number, query, row.k)
+            row.add(*answers[name], true=answers[row.flat][1:])
 
 
 def main():
@@ -105,9 +122,9 @@ def main():
     parser.add_argument("engine")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--kind", choices=["faces", "random"], default="faces")
-    parser.add_argument("--queries", type=int, default=200)
-    parser.add_argument("--k", type=int, default=80, help="MaxFaces; 80 is the API's default")
-    parser.add_argument("--floor", type=float, default=0.35, help="cosine of the threshold, for the search as the API makes it")
+    parser.add_argument("--queries", type=int, default=1000, help="the p99 of fewer than some hundreds means little")
+    parser.add_argument("--k", type=int, default=80, help="most answers of the searches without a floor")
+    parser.add_argument("--floor", type=float, default=floor_of(80), help="least cosine; by default that of Similarity 80, default pack")
     parser.add_argument("--approximate", nargs="*", choices=["hnswlib", "usearch"], default=["hnswlib", "usearch"])
     parser.add_argument("--saved", default=None, help="folder with hnswlib.bin and usearch.bin, built before from the same vectors")
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of 8 clients' searches, and of building")
@@ -139,40 +156,45 @@ def main():
     if "usearch" in arguments.approximate:
         others["usearch (i8, 16, ef 200)"] = usearch_index(vectors, saved("usearch"), arguments.threads)
 
-    thresholded = f"{engine.name}, cosine >= {arguments.floor}"
-    times = {name: [] for name in [engine.name, thresholded, *others]}
-    recall = {name: [] for name in times}
-    equal = 0
-    for number, query in enumerate(queries):
-        answers = {name: search(query, arguments.k) for name, search in others.items()}
-        answers[engine.name] = engine.search(number, arguments.k)
-        answers[thresholded] = engine.search(number, arguments.k, arguments.floor)
-        _, true_rows, true_scores = answers["faiss IndexFlatIP"]
-        equal += same(*answers[engine.name][1:], true_rows, true_scores)
-        for name, (seconds, rows, _) in answers.items():
-            times[name].append(seconds * 1e3)
-            wanted = true_rows
-            if name == thresholded:
-                wanted = [row for row, score in zip(true_rows, true_scores) if score >= arguments.floor]
-            recall[name].append(len(set(rows) & set(wanted)) / max(len(wanted), 1) if wanted else 1.0)
+    def ours(k, floor=NO_FLOOR):
+        flat = names[k]
+        return Row(lambda number, query, k: engine.search(number, k, floor), flat, k, floor, is_ours=True)
 
-    flat = np.median(times["faiss IndexFlatIP"])
-    print(f"{arguments.rows:,} x {columns} ({arguments.kind}), k = {arguments.k}, {len(queries)} queries, one at a time, one thread\n")
-    print("| search | p50 ms | p99 ms | flat p50 / p50 | recall |\n|---|---:|---:|---:|---:|")
-    for name, series in times.items():
-        p50, p99 = np.percentile(series, [50, 99])
-        print(f"| {name} | {p50:.2f} | {p99:.2f} | {flat / p50:.1f} | {np.mean(recall[name]):.4f} |")
-    print(f"\nsame answers as IndexFlatIP: {equal} of {len(queries)} queries")
+    def theirs(search, k):
+        return Row(lambda number, query, k: search(query, k), names[k], k)
 
-    rows, size, resident, peak = engine.ask("memory")
-    print(f"memory: {int(size) / int(rows):.0f} bytes a face in the arena; process {resident}, at most {peak}")
+    k, most, floor = arguments.k, min(MAX_FACES, arguments.rows), arguments.floor
+    names = {size: f"faiss IndexFlatIP, k = {size}" for size in (k, most)}
+    rows = {name: theirs(others["faiss IndexFlatIP"], size) for size, name in names.items()}
+    rows[f"{engine.name}, k = {k}"] = ours(k)
+    rows[f"{engine.name}, k = {k}, cosine >= {floor:.4f}"] = ours(k, floor)
+    rows[f"{engine.name}, k = {most}, cosine >= {floor:.4f}"] = ours(most, floor)
+    rows |= {f"{name}, k = {k}": theirs(search, k) for name, search in others.items() if "Flat" not in name}
+    side_by_side(rows, queries)
 
-    print(f"\n8 clients, {arguments.threads} threads, k = {arguments.k}\n\n| search | queries/s | p50 ms | p99 ms |\n|---|---:|---:|---:|")
-    for label, floor in [("all", -2.0), (f"cosine >= {arguments.floor}", arguments.floor)]:
-        count, p50, p99 = map(float, engine.ask("clients", 8, arguments.threads, 5, arguments.k, floor))
-        print(f"| {engine.name}, {label} | {count / 5:.0f} | {p50 / 1e3:.2f} | {p99 / 1e3:.2f} |")
-    count, p50, p99 = eight_clients(lambda query: others["faiss IndexFlatIP"](query, arguments.k), queries, arguments.threads)
-    print(f"| faiss IndexFlatIP, {arguments.threads} searching threads | {count / 5:.0f} | {p50:.2f} | {p99:.2f} |")
+    print(f"{arguments.rows:,} x {columns} ({arguments.kind}), {len(queries)} queries, one at a time, one thread; as the API searches")
+    print(f"unless told otherwise: k = {most}, cosine >= {floor:.4f}, which is Similarity 80\n")
+    print("| search | p50 ms | p99 ms | IndexFlatIP's p50 / p50 | recall |\n|---|---:|---:|---:|---:|")
+    for name, row in rows.items():
+        p99, times = np.percentile(row.times, 99), rows[row.flat].p50() / row.p50()
+        print(f"| {name} | {row.p50():.2f} | {p99:.2f} | {times:.1f} | {np.mean(row.recalls):.4f} |")
+    differences = sum(row.differences for row in rows.values())
+    slowest = min(rows[row.flat].p50() / row.p50() for row in rows.values() if row.is_ours)
+    print(f"\nanswers of lookalike that differ from IndexFlatIP's: {differences}")
+
+    count, size, resident, peak = engine.ask("memory")
+    print(f"memory: {int(size) / int(count):.0f} bytes a face in the arena; process {resident}, at most {peak}")
+
+    print(f"\n8 clients, {arguments.threads} searching threads\n\n| search | queries/s | p50 ms | p99 ms |\n|---|---:|---:|---:|")
+    for name, row in rows.items():
+        if row.is_ours:
+            count, *percentiles = map(float, engine.ask("clients", 8, arguments.threads, 5, row.k, row.floor))
+            p50, p99 = (value / 1e3 for value in percentiles)
+        else:
+            count, p50, p99 = eight_clients(lambda query, row=row: row.search(None, query, row.k), queries, arguments.threads)
+        print(f"| {name} | {count / 5:.0f} | {p50:.2f} | {p99:.2f} |", flush=True)
+    if differences or slowest < TIMES_FLAT:
+        sys.exit(f"side by side: {differences} answers differ, {slowest:.1f} times as fast as IndexFlatIP (wanted: {TIMES_FLAT})")
 
 
 def eight_clients(search, queries, threads, seconds=5):
