@@ -29,6 +29,6 @@ async fn main() -> ExitCode {
 async fn serve(config: lookalike::config::ServeConfig) -> Result<(), AnyError> {
     logging::init(config.log_format);
     let server = server::Server::bind(&config).await?;
-    server.run(server::stop_signal()).await?;
+    server.run(server::stop_signal(), server::patience()).await?;
     Ok(())
 }

@@ -1,12 +1,15 @@
 //! Building, binding and running a server.
 
-use std::future::Future;
+use std::future::{Future, IntoFuture as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
-use tracing::info;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+use tracing::{info, warn};
 
 use crate::app::{App, StartError};
 use crate::config::{AuthKind, ServeConfig};
@@ -14,6 +17,9 @@ use crate::control;
 use crate::wire::auth::{Auth, AuthMode, Credentials};
 use crate::wire::rate::RateLimiter;
 use crate::wire::{self, Edge};
+
+/// Below the thirty seconds after which Kubernetes kills, so that the database is closed before.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server that holds its address and is ready to answer.
 pub struct Server {
@@ -47,17 +53,38 @@ impl Server {
         &self.edge.app
     }
 
-    /// Answers requests until `shutdown` resolves, then finishes those under way.
-    pub async fn run(self, shutdown: impl Future<Output = ()> + Send + 'static) -> std::io::Result<()> {
+    /// Answers requests until `shutdown` resolves, then finishes those under way until `patience`, polled only then, resolves too.
+    pub async fn run(
+        self,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+        patience: impl Future<Output = ()>,
+    ) -> std::io::Result<()> {
         let pack = self.app().vision.pack();
         info!(address = %self.addr(), pack = pack.name, version = pack.version, "ready");
         let routes =
             Router::new().nest("/_lookalike", control::routes()).fallback(wire::serve).with_state(Arc::clone(&self.edge));
-        axum::serve(self.listener, routes).with_graceful_shutdown(shutdown).await?;
+        let (stop, stopping) = oneshot::channel();
+        let serving = axum::serve(self.listener, routes).with_graceful_shutdown(async move {
+            shutdown.await;
+            let _ = stop.send(());
+        });
+        let out_of_patience = async {
+            let _ = stopping.await;
+            patience.await;
+        };
+        tokio::select! {
+            ended = serving.into_future() => ended?,
+            () = out_of_patience => warn!("requests were cut off that did not end in time"),
+        }
         self.edge.app.close().await;
         info!("stopped");
         Ok(())
     }
+}
+
+/// How long requests under way may take after the first stop signal: twenty seconds, or until a second signal.
+pub async fn patience() {
+    let _ = timeout(PATIENCE, stop_signal()).await;
 }
 
 /// Resolves on Ctrl-C, or on SIGTERM as a container engine sends it.
@@ -68,7 +95,7 @@ pub async fn stop_signal() {
         let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
             Ok(terminate) => terminate,
             Err(error) => {
-                tracing::warn!(%error, "SIGTERM cannot be caught; stop the server with Ctrl-C");
+                warn!(%error, "SIGTERM cannot be caught; stop the server with Ctrl-C");
                 return std::future::pending().await;
             }
         };

@@ -4,7 +4,7 @@
 //! constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.\-]+; Value null at 'image' failed to satisfy constraint:
 //! Member must not be null`.
 
-use std::fmt::{self, Display};
+use std::fmt::{self, Display, Write as _};
 use std::ops::Deref;
 use std::sync::OnceLock;
 
@@ -12,6 +12,9 @@ use regex::Regex;
 use serde::{Deserialize, Deserializer};
 
 use super::error::{ApiError, ApiResult, ErrorCode};
+
+/// How many characters of a value an error repeats.
+const MOST_SHOWN: usize = 1000;
 
 /// Where a member stands in a request, printed as AWS does: `image.s3Object.bucket`.
 #[derive(Clone, Copy)]
@@ -52,8 +55,9 @@ impl Display for Path<'_> {
 pub struct Violations(Vec<String>);
 
 impl Violations {
-    /// Adds a violation of the value printed by `value`.
+    /// Adds a violation of the value printed by `value`, shortened.
     pub fn add(&mut self, path: Path<'_>, value: impl Display, constraint: impl Display) {
+        let value = shorten(value);
         self.0.push(format!("Value '{value}' at '{path}' failed to satisfy constraint: {constraint}"));
     }
 
@@ -71,6 +75,31 @@ impl Violations {
                 format!("{n} validation error{plural} detected: {}", self.0.join("; ")),
             )),
         }
+    }
+}
+
+/// Prints a value that nothing has bounded yet; what is longer than any reader wants is cut off and marked with `...`.
+pub fn shorten(value: impl Display) -> String {
+    let mut shown = Shown { text: String::new(), left: MOST_SHOWN };
+    if write!(shown, "{value}").is_err() {
+        shown.text.push_str("...");
+    }
+    shown.text
+}
+
+/// Takes so many characters and then fails, so that nobody prints the rest.
+struct Shown {
+    text: String,
+    left: usize,
+}
+
+impl fmt::Write for Shown {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        let cut = piece.char_indices().nth(self.left).map(|(at, _)| at);
+        let taken = &piece[..cut.unwrap_or(piece.len())];
+        self.left -= taken.chars().count();
+        self.text.push_str(taken);
+        if cut.is_some() { Err(fmt::Error) } else { Ok(()) }
     }
 }
 
@@ -251,5 +280,18 @@ pub fn check_range<T: PartialOrd + Display + Copy>(
     }
     if value < min {
         violations.add(path, &shown, format_args!("Member must have value greater than or equal to {min}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_value_is_shown_by_its_beginning() {
+        let long = "é".repeat(MOST_SHOWN);
+        assert_eq!(shorten(&long), long);
+        assert_eq!(shorten(format_args!("{long}{long}")), format!("{long}..."));
+        assert_eq!(shorten(format_args!("{}!", &long[2..])), format!("{}!", &long[2..]));
     }
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use serde::{Deserialize, Deserializer};
 
 use super::constraint::{Constrained, Path, Violations, check_length};
+use super::error::{ApiError, ApiResult, ErrorCode};
 use super::members::{S3Bucket, S3ObjectName, S3ObjectVersion};
 use super::scalar;
 
@@ -47,6 +48,25 @@ impl Constrained for Blob {
 pub struct Image {
     pub bytes: Option<Blob>,
     pub s3_object: Option<S3Object>,
+}
+
+/// The one place that the bytes of an image come from.
+#[derive(Debug)]
+pub enum Place {
+    Request(Bytes),
+    S3 { bucket: S3Bucket, name: S3ObjectName, version: Option<S3ObjectVersion> },
+}
+
+impl Image {
+    /// Where the bytes are: in the request, or else in the object that it names. Refuses both, neither, and half an object.
+    pub fn place(self) -> ApiResult<Place> {
+        match (self.bytes, self.s3_object) {
+            (Some(Blob(bytes)), None) => Ok(Place::Request(bytes)),
+            (None, Some(S3Object { bucket: Some(bucket), name: Some(name), version })) => Ok(Place::S3 { bucket, name, version }),
+            (None, Some(_)) => Err(ApiError::new(ErrorCode::InvalidS3ObjectException, "Request has invalid S3 object")),
+            _ => Err(ApiError::invalid_parameters()),
+        }
+    }
 }
 
 /// Where an image lies in S3. The model requires neither member.

@@ -247,16 +247,17 @@ impl<'a, T, const MIN: usize, const MAX: usize> IntoIterator for &'a List<T, MIN
 
 impl<T: Display, const MIN: usize, const MAX: usize> Display for List<T, MIN, MAX> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let items: Vec<String> = self.0.iter().map(T::to_string).collect();
-        write!(f, "[{}]", items.join(", "))
+        f.write_str("[")?;
+        for (index, item) in self.0.iter().enumerate() {
+            write!(f, "{}{item}", if index == 0 { "" } else { ", " })?;
+        }
+        f.write_str("]")
     }
 }
 
 impl<'de, T: Deserialize<'de>, const MIN: usize, const MAX: usize> Deserialize<'de> for List<T, MIN, MAX> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // A null among the items counts as absent, as everywhere in this protocol.
-        let items: Vec<Option<T>> = scalar::list(deserializer)?;
-        Ok(Self(items.into_iter().flatten().collect()))
+        scalar::list(deserializer).map(Self)
     }
 }
 
@@ -276,6 +277,10 @@ pub struct Tags(Vec<(TagKey, TagValue)>);
 const MAX_TAGS: usize = 200;
 
 impl Tags {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The pairs as plain text; of a key that is named twice the last value counts.
     pub fn into_map(self) -> BTreeMap<String, String> {
         self.0.into_iter().map(|(key, value)| (key.0, value.0)).collect()
@@ -284,8 +289,11 @@ impl Tags {
 
 impl Display for Tags {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let pairs: Vec<String> = self.0.iter().map(|(key, value)| format!("{key}={value}")).collect();
-        write!(f, "{{{}}}", pairs.join(", "))
+        f.write_str("{")?;
+        for (index, (key, value)) in self.0.iter().enumerate() {
+            write!(f, "{}{key}={value}", if index == 0 { "" } else { ", " })?;
+        }
+        f.write_str("}")
     }
 }
 

@@ -135,7 +135,10 @@ pub fn float<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error
     deserializer.deserialize_any(Float)
 }
 
-/// Reads a list; anything else is refused.
+/// Of a list or a map that is longer than any valid one, this many items are kept: enough to find it too long, and to show it.
+const MOST_ITEMS: usize = 5000;
+
+/// Reads a list; anything else is refused. A null among the items counts as absent, as everywhere in this protocol.
 pub fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
     struct List<T>(PhantomData<T>);
     impl<'de, T: Deserialize<'de>> Visitor<'de> for List<T> {
@@ -145,8 +148,8 @@ pub fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> 
         }
         fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<T>, A::Error> {
             let mut list = Vec::new();
-            while let Some(item) = items.next_element()? {
-                list.push(item);
+            while let Some(item) = items.next_element::<Option<T>>()? {
+                list.extend(item.filter(|_| list.len() < MOST_ITEMS));
             }
             Ok(list)
         }
@@ -169,7 +172,9 @@ pub fn map<'de, D: Deserializer<'de>, K: Deserialize<'de>, V: Deserialize<'de>>(
         fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Self::Value, A::Error> {
             let mut pairs = Vec::new();
             while let Some(pair) = entries.next_entry()? {
-                pairs.push(pair);
+                if pairs.len() < MOST_ITEMS {
+                    pairs.push(pair);
+                }
             }
             Ok(pairs)
         }

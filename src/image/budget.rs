@@ -2,8 +2,12 @@
 
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// What decodes may hold together, in bytes. The most costly single image, a progressive JPEG of the largest dimensions, fits.
-const TOTAL: usize = 1 << 30;
+use super::MAX_SIDE;
+
+/// What the most costly decode holds for a pixel, that of a progressive CMYK JPEG: three bytes of RGB and four 16-bit coefficients.
+const MOST_BYTES_PER_PIXEL: usize = 11;
+/// What decodes may hold together, in bytes: as much as the most costly one of the largest dimensions.
+const TOTAL: usize = MOST_BYTES_PER_PIXEL * (MAX_SIDE as usize).pow(2);
 
 static DECODES: Budget = Budget::new(TOTAL);
 

@@ -17,11 +17,16 @@ use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{BackoffConfig, ClientOptions, GetOptions, ObjectStore, RetryConfig};
 use thiserror::Error;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::api::error::{ApiError, ApiResult, ErrorCode};
 
 /// The largest image that S3 may hold, in bytes (15 MB).
 pub const MAX_S3_IMAGE: usize = 15_728_640;
+
+/// Fetched images that are held at one time, until an inference thread has read them: sixteen of the largest, or a thousand photos.
+const HELD_BYTES: usize = 16 * MAX_S3_IMAGE;
+const UNIT_BYTES: usize = 1 << 10;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
@@ -69,7 +74,30 @@ pub enum SourceError {
 }
 
 /// Fetches images by bucket and name. It has no `Debug`, since that of the S3 client shows the secret key.
-pub struct ImageSource(Kind);
+pub struct ImageSource {
+    kind: Kind,
+    /// [`HELD_BYTES`] in units.
+    room: Arc<Semaphore>,
+}
+
+/// The bytes of an image. Fetched ones keep their room until this is dropped, so give it to whoever reads them.
+pub struct ImageBytes {
+    bytes: Bytes,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl From<Bytes> for ImageBytes {
+    fn from(bytes: Bytes) -> Self {
+        Self { bytes, _room: None }
+    }
+}
+
+impl std::ops::Deref for ImageBytes {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
 
 enum Kind {
     None,
@@ -96,19 +124,24 @@ impl ImageSource {
             S3Location::Aws => s3(AmazonS3Builder::from_env())?,
             S3Location::Endpoint(url) => s3(AmazonS3Builder::from_env().with_config(AmazonS3ConfigKey::S3Endpoint, url))?,
         };
-        Ok(Self(kind))
+        Ok(Self::of(kind))
     }
 
-    /// The bytes of an object, of this version if one is given. The name is plain text, never percent-decoded.
-    pub async fn fetch(&self, bucket: &str, name: &str, version: Option<&str>) -> ApiResult<Bytes> {
+    fn of(kind: Kind) -> Self {
+        Self { kind, room: Arc::new(Semaphore::new(HELD_BYTES / UNIT_BYTES)) }
+    }
+
+    /// The bytes of an object, of this version if one is given; throttled at once when too many others are held. The name is plain
+    /// text, never percent-decoded.
+    pub async fn fetch(&self, bucket: &str, name: &str, version: Option<&str>) -> ApiResult<ImageBytes> {
         let fetched = tokio::time::timeout(FETCH_TIMEOUT, self.fetch_untimed(bucket, name, version)).await;
         fetched.unwrap_or_else(|_| Err(ApiError::internal(format!("no answer for s3://{bucket}/{name} in {FETCH_TIMEOUT:?}"))))
     }
 
-    async fn fetch_untimed(&self, bucket: &str, name: &str, version: Option<&str>) -> ApiResult<Bytes> {
+    async fn fetch_untimed(&self, bucket: &str, name: &str, version: Option<&str>) -> ApiResult<ImageBytes> {
         let path = exact_path(bucket, name)?;
         let options = GetOptions::new().with_version(version);
-        let answer = match &self.0 {
+        let answer = match &self.kind {
             Kind::None => {
                 tracing::warn!(
                     bucket,
@@ -129,10 +162,11 @@ impl ImageSource {
         };
         let object = answer.map_err(|error| explain(error, bucket, name))?;
         // The answer's headers tell the size, so that a large object is refused before any of it is read.
-        if object.meta.size > MAX_S3_IMAGE as u64 {
-            return Err(too_large());
-        }
-        collect(object.into_stream(), MAX_S3_IMAGE, |error| explain(error, bucket, name)).await
+        let size = usize::try_from(object.meta.size).ok().filter(|size| *size <= MAX_S3_IMAGE).ok_or_else(too_large)?;
+        let units = u32::try_from(size.div_ceil(UNIT_BYTES)).map_err(ApiError::internal)?;
+        let room = Arc::clone(&self.room).try_acquire_many_owned(units).map_err(|_| ApiError::throttled())?;
+        let bytes = collect(object.into_stream(), size, |error| explain(error, bucket, name)).await?;
+        Ok(ImageBytes { bytes, _room: Some(room) })
     }
 }
 

@@ -10,6 +10,7 @@ use futures_util::stream;
 use super::*;
 use crate::api::error::ErrorCode::{
     ImageTooLargeException, InternalServerError, InvalidS3ObjectException, ProvisionedThroughputExceededException,
+    ThrottlingException,
 };
 
 const NO_METADATA: &str = "Unable to get object metadata from S3. Check object key, region and/or access permissions.";
@@ -51,19 +52,24 @@ async fn s3_server() -> (ImageSource, Log) {
         .with_secret_access_key("hush")
         .with_token("session")
         .with_region("eu-west-1");
-    (ImageSource(Kind::S3(Box::new(Buckets::open(builder).expect("a client")))), log)
+    (ImageSource::of(Kind::S3(Box::new(Buckets::open(builder).expect("a client")))), log)
+}
+
+/// An object that is a text.
+async fn text(source: &ImageSource, name: &str, version: Option<&str>) -> String {
+    let bytes = source.fetch("photos", name, version).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+    String::from_utf8(bytes.to_vec()).expect("text")
 }
 
 async fn refusal(source: &ImageSource, name: &str, version: Option<&str>) -> (ErrorCode, String) {
-    let error = source.fetch("photos", name, version).await.expect_err(name);
+    let error = source.fetch("photos", name, version).await.err().expect(name);
     (error.code(), error.message().expect("a text").to_owned())
 }
 
 #[tokio::test]
 async fn an_object_is_asked_for_by_its_exact_name_with_a_signature() {
     let (source, log) = s3_server().await;
-    let bytes = source.fetch("photos", "a/b c+d%e.jpg", None).await.expect("an object");
-    assert_eq!(bytes, "plus and space");
+    assert_eq!(text(&source, "a/b c+d%e.jpg", None).await, "plus and space");
     let (asked, headers) = log.lock().expect("the log").pop().expect("a request");
     assert_eq!(asked, "GET /photos/a/b%20c%2Bd%25e.jpg");
     let header = |name: &str| headers[name].to_str().expect("text").to_owned();
@@ -77,7 +83,7 @@ async fn an_object_is_asked_for_by_its_exact_name_with_a_signature() {
 #[tokio::test]
 async fn a_version_is_asked_for_by_its_id() {
     let (source, _) = s3_server().await;
-    assert_eq!(source.fetch("photos", "é.jpg", Some("v_1.x-")).await.expect("a version"), "an old version");
+    assert_eq!(text(&source, "é.jpg", Some("v_1.x-")).await, "an old version");
     let expected = (InvalidS3ObjectException, NO_METADATA.to_owned());
     assert_eq!(refusal(&source, "é.jpg", Some("v2")).await, expected);
     assert_eq!(refusal(&source, "bad.jpg", Some("!")).await, expected);
@@ -111,14 +117,14 @@ async fn an_unreachable_endpoint_is_our_failure() {
         .with_config(AmazonS3ConfigKey::S3Endpoint, format!("http://{free}"))
         .with_access_key_id("a")
         .with_secret_access_key("b");
-    let source = ImageSource(Kind::S3(Box::new(Buckets::open(builder).expect("a client"))));
+    let source = ImageSource::of(Kind::S3(Box::new(Buckets::open(builder).expect("a client"))));
     assert_eq!(refusal(&source, "a.jpg", None).await.0, InternalServerError);
 }
 
 #[tokio::test]
 async fn the_clients_kept_for_buckets_are_bounded() {
     let (source, _) = s3_server().await;
-    let Kind::S3(buckets) = &source.0 else { unreachable!("an S3 source") };
+    let Kind::S3(buckets) = &source.kind else { unreachable!("an S3 source") };
     for index in 0..=MAX_BUCKETS {
         buckets.client(&format!("bucket-{index}")).expect("a client");
         assert!(buckets.open.lock().expect("the map").len() <= MAX_BUCKETS);
@@ -144,8 +150,8 @@ fn folder() -> (tempfile::TempDir, ImageSource) {
 #[tokio::test]
 async fn a_folder_of_buckets_serves_plain_names() {
     let (_root, source) = folder();
-    assert_eq!(source.fetch("photos", "a/b c+d%20e.jpg", None).await.expect("a file"), "plain");
-    assert_eq!(source.fetch("photos", "\u{e9}\u{1f600}#1x.jpg", None).await.expect("a file"), "unicode");
+    assert_eq!(text(&source, "a/b c+d%20e.jpg", None).await, "plain");
+    assert_eq!(text(&source, "\u{e9}\u{1f600}#1x.jpg", None).await, "unicode");
     let too_long = "x".repeat(300);
     for name in ["#1", &too_long, "a", "a/b c+d e.jpg", "a/b+c+d%20e.jpg", "A/B C+D%20E.jpg", "missing", "a/b c+d%20e.jpg/x"] {
         assert_eq!(refusal(&source, name, None).await, (InvalidS3ObjectException, NO_METADATA.to_owned()), "{name}");
@@ -178,7 +184,7 @@ async fn no_name_leads_out_of_its_bucket() {
         assert_eq!(refusal(&source, name, None).await.0, InvalidS3ObjectException, "{name}");
     }
     for bucket in ["", ".", "..", "...", "photos/a", "../s3/photos", "ph\0tos", "%2e%2e", "loose.jpg"] {
-        let error = source.fetch(bucket, "secret.jpg", None).await.expect_err(bucket);
+        let error = source.fetch(bucket, "secret.jpg", None).await.err().expect(bucket);
         assert_eq!(error.code(), InvalidS3ObjectException, "{bucket}");
     }
 }
@@ -191,6 +197,21 @@ async fn a_large_file_is_refused_by_its_size() {
     assert_eq!(source.fetch("photos", "large.jpg", None).await.expect("15 MB").len(), MAX_S3_IMAGE);
     file.set_len(MAX_S3_IMAGE as u64 + 1).expect("a length");
     assert_eq!(refusal(&source, "large.jpg", None).await.0, ImageTooLargeException);
+}
+
+#[tokio::test]
+async fn fetched_images_have_room_until_they_are_dropped() {
+    let (root, source) = folder();
+    let file = std::fs::File::create(root.path().join("s3/photos/large.jpg")).expect("a file");
+    file.set_len(MAX_S3_IMAGE as u64).expect("a length");
+    let mut held = Vec::new();
+    for _ in 0..HELD_BYTES / MAX_S3_IMAGE {
+        held.push(source.fetch("photos", "large.jpg", None).await.expect("room"));
+    }
+    assert_eq!(refusal(&source, "large.jpg", None).await, (ThrottlingException, "Service Unavailable".to_owned()));
+    assert_eq!(refusal(&source, "missing.jpg", None).await.0, InvalidS3ObjectException, "what takes no room is told as ever");
+    held.pop();
+    assert!(source.fetch("photos", "large.jpg", None).await.is_ok());
 }
 
 #[tokio::test]

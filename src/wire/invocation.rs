@@ -6,14 +6,11 @@ use std::time::{Instant, SystemTime};
 use http::request::Parts;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use super::body::Held;
+use super::body::{Held, LIGHT_BODY_BYTES};
 use crate::api::constraint::{Request as _, Violations};
 use crate::api::{ApiError, ApiResult, ErrorCode};
 use crate::operations::{Call, Context, Operation};
 use crate::wire::Edge;
-
-/// Up to this size a body is hashed and parsed at once; a larger one must not hold up other requests.
-const LIGHT_BODY_BYTES: usize = 64 << 10;
 
 /// A request whose body has arrived.
 pub struct Invocation<'a> {
@@ -31,17 +28,23 @@ impl<'a> Invocation<'a> {
 impl Call for Invocation<'_> {
     async fn run<O: Operation>(self) -> ApiResult<Vec<u8>> {
         let Self { edge, parts, body } = self;
-        let (input, caller) = off_the_async_threads(body.bytes.len(), || {
+        let body_bytes = body.bytes.len();
+        let (input, caller) = off_the_async_threads(body_bytes, || {
             let input: O::Input = parse(&body.bytes)?;
             let caller = edge.auth.authenticate(&parts, &body.bytes, SystemTime::now())?;
             Ok::<_, ApiError>((input, caller))
         })?;
         drop(body);
         caller.authorize(O::NAME, input.collection())?;
+        if let Some(other) = O::also_needs(&input) {
+            caller.authorize(other, input.collection())?;
+        }
         edge.rates.admit(O::NAME, Instant::now())?;
-        let mut violations = Violations::default();
-        input.check(&mut violations);
-        violations.into_result()?;
+        off_the_async_threads(body_bytes, || {
+            let mut violations = Violations::default();
+            input.check(&mut violations);
+            violations.into_result()
+        })?;
         let output = O::run(&Context { app: Arc::clone(&edge.app), tenant: caller.tenant }, input).await?;
         serde_json::to_vec(&output).map_err(ApiError::internal)
     }
@@ -53,6 +56,7 @@ impl Call for Invocation<'_> {
     }
 }
 
+/// A small body is hashed, parsed and checked at once; a larger one must not hold up other requests.
 fn off_the_async_threads<T>(body_bytes: usize, work: impl FnOnce() -> T) -> T {
     if body_bytes > LIGHT_BODY_BYTES { tokio::task::block_in_place(work) } else { work() }
 }

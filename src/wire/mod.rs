@@ -1,7 +1,7 @@
 //! The AWS JSON 1.1 edge: nothing else knows HTTP.
 //!
-//! The order of checks is that of AWS's front end: method and content type, target, JSON and types, signature and permissions, rate,
-//! constraints; then the operation runs.
+//! The order of checks is that of AWS's front end: method and content type, size, target, JSON and types, signature and permissions,
+//! rate, constraints; then the operation runs.
 
 pub mod auth;
 mod body;
@@ -64,19 +64,18 @@ pub async fn serve(State(edge): State<Arc<Edge>>, request: Request<Body>) -> Res
 }
 
 async fn answer(edge: &Edge, request: Request<Body>) -> Reply {
-    let content_type = media_type(request.headers());
-    if request.method() != Method::POST || content_type.is_none() {
+    let (parts, body) = request.into_parts();
+    if parts.method != Method::POST {
         return Reply::MissingToken;
     }
-    if content_type.as_deref() != Some("application/x-amz-json-1.1") {
-        return Reply::UnknownMediaType;
+    if media_type(&parts.headers).as_deref() != Some("application/x-amz-json-1.1") {
+        return if auth::is_signed(&parts) { Reply::UnknownMediaType } else { Reply::MissingToken };
     }
-    let (parts, body) = request.into_parts();
-    let body = match edge.bodies.read(&parts.headers, body).await {
+    let operation = target(&parts.headers).unwrap_or_default().to_owned();
+    let body = match edge.bodies.read(&parts.headers, body, operations::max_body_bytes(&operation)).await {
         Ok(body) => body,
         Err(refusal) => return refusal.into(),
     };
-    let operation = target(&parts.headers).unwrap_or_default().to_owned();
     match operations::dispatch(&operation, Invocation::new(edge, parts, body)).await {
         Ok(output) => Reply::Output(output),
         Err(error) => Reply::Error(error),

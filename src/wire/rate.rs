@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::time::Instant;
 
 use crate::api::{ApiError, ApiResult, ErrorCode};
+use crate::operations::NAMES;
 
 /// `IndexFaces=50`: at most so many requests a second; `*` stands for every operation without a limit of its own.
 #[derive(Debug, Clone)]
@@ -23,6 +24,9 @@ impl FromStr for RateLimit {
         let per_second: f64 = rate.parse().map_err(|_| wrong())?;
         if !per_second.is_finite() || per_second <= 0.0 {
             return Err(wrong());
+        }
+        if operation != "*" && !NAMES.contains(&operation) {
+            return Err(format!("there is no operation `{operation}`; there are *, {}", NAMES.join(", ")));
         }
         Ok(Self { operation: operation.to_owned(), per_second })
     }
@@ -84,5 +88,10 @@ mod tests {
         for text in ["IndexFaces", "IndexFaces=", "IndexFaces=0", "IndexFaces=-1", "IndexFaces=inf"] {
             assert!(text.parse::<RateLimit>().is_err(), "{text}");
         }
+        for operation in ["IndexFace", "indexfaces", "", "**"] {
+            let error = format!("{operation}=5").parse::<RateLimit>().expect_err(operation);
+            assert!(error.contains("CreateCollection") && error.contains("SearchUsersByImage"), "{error}");
+        }
+        assert!("*=100".parse::<RateLimit>().is_ok());
     }
 }

@@ -16,9 +16,9 @@ pub enum Reply {
     /// The JSON of an operation's output.
     Output(Vec<u8>),
     Error(ApiError),
-    /// Not a call of this protocol at all: not a POST, or without a content type.
+    /// Not a call of this protocol at all: not a POST, or of another media type and without a signature.
     MissingToken,
-    /// A POST of another media type.
+    /// A signed POST of another media type, or of none.
     UnknownMediaType,
     /// A body that is larger than any valid request.
     TooLarge,

@@ -1,11 +1,16 @@
 //! DetectFaces: images in every form that people send.
 
+use axum::Router;
+use axum::http::{StatusCode, Uri};
+use axum::response::{IntoResponse as _, Response};
 use image::{DynamicImage, ImageEncoder, ImageFormat, codecs::jpeg::JpegEncoder};
 use serde_json::{Value, json};
 use std::io::Cursor;
 
 use crate::support::faces::Photo;
-use crate::support::{TestServer, bytes};
+use crate::support::files::forms;
+use crate::support::process::Process;
+use crate::support::{Client, TestServer, bytes};
 
 async fn count(server: &TestServer, image: &[u8]) -> usize {
     let answer = server.ok("DetectFaces", json!({ "Image": bytes(image) })).await;
@@ -38,6 +43,21 @@ async fn every_kind_of_png_and_jpeg_is_read() {
         }),
     ] {
         assert_eq!(count(&server, &image).await, 1, "{kind}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forms_of_jpeg_and_png_show_the_same_face() {
+    let server = TestServer::start().await;
+    server.collection("staff").await;
+    let photo = Photo::empty(600, 400).with(2, 0, 20, 50, 300);
+    let left = |face: &Value| face["BoundingBox"]["Left"].as_f64().expect("a face");
+    let plain = server.ok("DetectFaces", json!({ "Image": bytes(&photo.jpeg()) })).await;
+    for (form, image) in forms(&photo.0) {
+        let detected = server.ok("DetectFaces", json!({ "Image": bytes(&image) })).await;
+        let [face] = &detected["FaceDetails"].as_array().unwrap()[..] else { panic!("{form}: {detected}") };
+        assert!((left(face) - left(&plain["FaceDetails"][0])).abs() < 0.03, "{form}: {face}");
+        server.index_one("staff", &image).await;
     }
 }
 
@@ -123,4 +143,31 @@ async fn objects_are_read_from_a_folder_of_buckets() {
     assert_eq!(server.refusal("DetectFaces", object("none.jpg")).await.0, "InvalidS3ObjectException");
     let refusal = server.refusal("DetectFaces", object("huge.jpg")).await;
     assert_eq!(refusal, ("ImageTooLargeException".to_owned(), "Image size is too large".to_owned()));
+}
+
+/// As much of S3 as a download needs: one object in two versions, its name and type at odds with what it is.
+async fn s3(uri: Uri) -> Response {
+    match uri.to_string().as_str() {
+        "/photos/one.png" => ([("content-type", "text/plain")], Photo::empty(200, 200).jpeg()).into_response(),
+        "/photos/one.png?versionId=first" => ([("content-type", "image/png")], Photo::of(2, 0).jpeg()).into_response(),
+        _ => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_are_read_from_an_endpoint_in_the_version_asked_for() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, Router::new().fallback(s3)).await });
+    let keys = [("AWS_ACCESS_KEY_ID", "AKIATEST"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+    let data = tempfile::tempdir().unwrap();
+    let process = Process::with(data.path(), &["--s3", &endpoint], &keys);
+    let client = Client::new(&process.url);
+    let object =
+        |version: Option<&str>| json!({ "Image": { "S3Object": { "Bucket": "photos", "Name": "one.png", "Version": version } } });
+    for (version, faces) in [(None, 0), (Some("first"), 1)] {
+        let answer = client.ok("DetectFaces", object(version)).await;
+        assert_eq!(answer["FaceDetails"].as_array().unwrap().len(), faces, "{version:?}");
+    }
+    assert_eq!(client.refusal("DetectFaces", object(Some("second"))).await.0, "InvalidS3ObjectException");
 }

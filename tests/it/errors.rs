@@ -50,8 +50,22 @@ async fn a_collection_that_is_not_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn members_that_do_not_fit_are_told_before_the_collection() {
+    let server = TestServer::start().await;
+    let both = json!({ "Bytes": "AAAA", "S3Object": { "Bucket": "photos", "Name": "x" } });
+    for operation in ["IndexFaces", "SearchFacesByImage", "SearchUsersByImage"] {
+        for image in [json!({}), both.clone()] {
+            let refusal = server.refusal(operation, index(image)).await;
+            let expected = ("InvalidParameterException".to_owned(), "Request has invalid parameters".to_owned());
+            assert_eq!(refusal, expected, "{operation}");
+        }
+        assert_eq!(server.refusal(operation, index(photo())).await.0, "ResourceNotFoundException", "{operation}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_request_rate_over_its_limit() {
-    let server = TestServer::with(&["--limit", "IndexFaces=1"]).await;
+    let server = TestServer::with(&["--limit", "IndexFaces=0.01"]).await;
     server.collection("staff").await;
     server.ok("IndexFaces", index(photo())).await;
     let reply = server.call("IndexFaces", index(photo())).await;
@@ -121,6 +135,14 @@ async fn callers_without_a_valid_key_and_keys_without_a_right() {
          arn:aws:rekognition:us-east-1:123456789012:collection/staff because no identity-based policy allows the \
          rekognition:IndexFaces action"
     );
+    let tagged = json!({ "CollectionId": "staff", "Tags": { "team": "a" } });
+    let (code, text) = server.signed("AKIATEST", "secret", "CreateCollection", tagged).await.refusal();
+    assert_eq!(code, "AccessDeniedException", "tags need a right of their own");
+    assert!(text.contains("is not authorized to perform: rekognition:TagResource on resource: "), "{text}");
+    let untagged = json!({ "CollectionId": "staff", "Tags": {} });
+    let again = server.signed("AKIATEST", "secret", "CreateCollection", untagged).await;
+    assert_eq!(again.refusal().0, "ResourceAlreadyExistsException");
+
     let other = server.signed("AKIATEST", "secret", "ListFaces", json!({ "CollectionId": "guests" })).await;
     assert_eq!(other.refusal().0, "AccessDeniedException", "whether a collection exists is told only to those who may look");
 }

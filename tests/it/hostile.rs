@@ -10,6 +10,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
 use crate::support::faces::Photo;
+use crate::support::files::forms;
 use crate::support::process::Process;
 use crate::support::{Client, bytes};
 
@@ -60,7 +61,8 @@ async fn broken_images_and_bodies_are_refused() {
     client.ok("CreateCollection", json!({ "CollectionId": "staff" })).await;
 
     let photo = Photo::empty(100, 100).with(1, 0, 5, 5, 90);
-    let originals = [photo.jpeg(), photo.png(), png16(&photo)];
+    let mut originals = vec![photo.jpeg(), photo.png(), png16(&photo)];
+    originals.extend(forms(&photo.0).into_iter().map(|(_, file)| file));
     let edits = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12);
     let images = generate((0..originals.len(), edits, prop::option::of(any::<prop::sample::Index>())), CASES);
     let requests = images.into_iter().map(|(original, edits, cut)| {
@@ -107,9 +109,27 @@ async fn bombs(client: &Client) {
     DynamicImage::new_luma8(10_000, 10_000).write_to(&mut largest, image::ImageFormat::Png).unwrap();
     let image = json!({ "Image": { "Bytes": STANDARD.encode(largest.into_inner()) } }).to_string();
     send(client, vec![("DetectFaces", image); 6]).await;
+    // Its frame is that of the largest picture, its pixels end early.
+    let (_, mut ycck) = forms(&Photo::empty(100, 100).0).swap_remove(2);
+    let frame = ycck.windows(2).position(|pair| pair == [0xff, 0xc2]).expect("a progressive frame");
+    ycck[frame + 5..frame + 9].copy_from_slice(&[10_000_u16.to_be_bytes(); 2].concat());
+    send(client, vec![("DetectFaces", json!({ "Image": bytes(&ycck) }).to_string()); 2]).await;
+
     let deep = "[".repeat(200_000);
-    let wide = format!("{{\"FaceIds\":[{}\"\"]}}", "\"\",".repeat(1_000_000));
-    send(client, vec![("DeleteFaces", deep.clone()), ("DeleteFaces", format!("{{\"a\":{deep}")), ("DeleteFaces", wide)]).await;
+    send(client, vec![("DeleteFaces", deep.clone()), ("DeleteFaces", format!("{{\"a\":{deep}"))]).await;
+    let list = |items: usize| format!("[{}\"\"]", "\"\",".repeat(items));
+    let long = "x".repeat(19 << 20);
+    for (operation, body, status) in [
+        ("DeleteFaces", format!("{{\"FaceIds\":{}}}", list(1_000_000)), 413),
+        ("DeleteFaces", format!("{{\"FaceIds\":{}}}", list(300_000)), 400),
+        ("DetectFaces", format!("{{\"Attributes\":{}}}", list(6_000_000)), 400),
+        ("IndexFaces", format!("{{\"CollectionId\":\"{long}\"}}"), 400),
+        ("SearchFacesByImage", format!("{{\"CollectionId\":\"{long}\",\"QualityFilter\":{}}}", list(10)), 400),
+    ] {
+        let reply = client.post_as(operation, body).await;
+        assert_eq!(reply.status, status, "{operation}: {}", reply.body);
+        assert!(reply.body.to_string().len() < 10_000, "{operation}: an error repeats little of what it is about");
+    }
 }
 
 fn png16(photo: &Photo) -> Vec<u8> {

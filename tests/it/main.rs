@@ -14,6 +14,7 @@ mod index_faces;
 mod list_faces;
 mod packs;
 mod search_faces;
+mod shutdown;
 mod store_contract;
 mod store_crash;
 mod store_open;

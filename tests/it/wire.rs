@@ -121,14 +121,33 @@ async fn what_is_no_call_gets_the_front_ends_xml() {
         reply.text().await.unwrap(),
         "<MissingAuthenticationTokenException>\n  <Message>Missing Authentication Token</Message>\n</MissingAuthenticationTokenException>\n"
     );
-    let reply = server.post(&[LIST, ("content-type", "application/x-amz-json-1.0")], "{}").await;
-    assert_eq!((reply.status, reply.body), (404, json!("<UnknownOperationException/>\n")));
+    let call = |query: &str| client.post(format!("{}/{query}", server.url())).header(LIST.0, LIST.1).body("{}");
+    let foreign = |query: &str| call(query).header("content-type", "application/x-amz-json-1.0");
+    for (request, status) in [
+        (call(""), 403),
+        (foreign(""), 403),
+        (call("").header("authorization", "AWS4-HMAC-SHA256 Credential=x"), 404),
+        (foreign("").header("authorization", "AWS4-HMAC-SHA256 Credential=x"), 404),
+        (foreign("?X-Amz-Algorithm=AWS4-HMAC-SHA256"), 404),
+    ] {
+        let reply = request.send().await.unwrap();
+        assert_eq!(reply.status(), status, "a signed call is one of another protocol");
+        assert!(!reply.headers().contains_key("content-type") && reply.headers().contains_key("x-amzn-requestid"));
+        if status == 404 {
+            assert_eq!(reply.text().await.unwrap(), "<UnknownOperationException/>\n");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_larger_than_any_request_is_refused() {
     let server = TestServer::start().await;
-    assert_eq!(server.post(&[LIST], vec![b' '; (20 << 20) + 1]).await.status, 413);
+    // Images may come to operations that are not here.
+    for (operation, most) in [("ListCollections", 1 << 20), ("DetectFaces", 20 << 20), ("DetectLabels", 20 << 20)] {
+        let padded = |bytes: usize| format!("{{{}}}", " ".repeat(bytes - 2));
+        assert_ne!(server.post_as(operation, padded(most)).await.status, 413, "{operation}");
+        assert_eq!(server.post_as(operation, padded(most + 1)).await.status, 413, "{operation}");
+    }
     assert_eq!(server.post(&[LIST], "{}").await.status, 200, "and the server goes on");
 }
 

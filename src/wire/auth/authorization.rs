@@ -8,7 +8,7 @@ use http::request::Parts;
 use percent_encoding::percent_decode_str;
 use time::format_description::well_known::Rfc2822;
 use time::macros::format_description;
-use time::{OffsetDateTime, PrimitiveDateTime};
+use time::{OffsetDateTime, PrimitiveDateTime, UtcOffset};
 
 use crate::api::error::{ApiError, ApiResult, ErrorCode};
 
@@ -41,6 +41,7 @@ pub(super) struct Presented {
     pub signed_headers: Vec<String>,
     /// Hexadecimal.
     pub signature: String,
+    /// In UTC.
     pub timestamp: OffsetDateTime,
     pub security_token: Option<String>,
 }
@@ -49,8 +50,7 @@ impl Presented {
     /// Reads the signature of a request; refuses with AWS's texts a request with none, two, or an incomplete one.
     pub(super) fn from_request(parts: &Parts) -> ApiResult<Self> {
         let header = parts.headers.get(AUTHORIZATION).map(|value| String::from_utf8_lossy(value.as_bytes()));
-        let in_query = query_value(parts, "X-Amz-Algorithm").is_some();
-        match (header, in_query) {
+        match (header, is_in_query(parts)) {
             (Some(_), true) => Err(ApiError::new(
                 ErrorCode::InvalidSignatureException,
                 "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.",
@@ -108,6 +108,15 @@ impl Presented {
     }
 }
 
+/// Whether a request has a signature in either form, however incomplete.
+pub(crate) fn is_signed(parts: &Parts) -> bool {
+    parts.headers.contains_key(AUTHORIZATION) || is_in_query(parts)
+}
+
+fn is_in_query(parts: &Parts) -> bool {
+    query_value(parts, "X-Amz-Algorithm").is_some()
+}
+
 /// The `Credential` of a request in either form, however incomplete the rest is.
 pub(super) fn credential_of(parts: &Parts) -> Option<String> {
     let in_header =
@@ -117,7 +126,7 @@ pub(super) fn credential_of(parts: &Parts) -> Option<String> {
 
 /// The timestamp as it stands in the string to sign.
 pub(super) fn basic_format(instant: OffsetDateTime) -> String {
-    instant.to_offset(time::UtcOffset::UTC).format(&BASIC_FORMAT).expect("a UTC instant has all components of the format")
+    instant.to_offset(UtcOffset::UTC).format(&BASIC_FORMAT).expect("a UTC instant has all components of the format")
 }
 
 /// The pairs of the query string, percent-decoded; `+` is a space, as every signer of AWS reads it.
@@ -154,14 +163,12 @@ fn header_names(list: &str) -> Vec<String> {
 }
 
 fn parse_timestamp(text: &str) -> ApiResult<OffsetDateTime> {
-    PrimitiveDateTime::parse(text, &BASIC_FORMAT)
-        .map(PrimitiveDateTime::assume_utc)
-        .or_else(|_| OffsetDateTime::parse(text, &Rfc2822))
-        .map_err(|_| {
-            incomplete(format!(
-                "Date must be in ISO-8601 'basic format'. Got '{text}'. See http://en.wikipedia.org/wiki/ISO_8601"
-            ))
-        })
+    let basic = PrimitiveDateTime::parse(text, &BASIC_FORMAT).map(PrimitiveDateTime::assume_utc);
+    let instant = basic.or_else(|_| OffsetDateTime::parse(text, &Rfc2822)).ok();
+    // An offset may lead past the last year that there is.
+    instant.and_then(|instant| instant.checked_to_offset(UtcOffset::UTC)).ok_or_else(|| {
+        incomplete(format!("Date must be in ISO-8601 'basic format'. Got '{text}'. See http://en.wikipedia.org/wiki/ISO_8601"))
+    })
 }
 
 fn parse_expiry(text: &str) -> ApiResult<Duration> {

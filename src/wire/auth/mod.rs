@@ -18,9 +18,11 @@ use http::request::Parts;
 
 use self::policy::Policy;
 use self::sigv4::Verified;
+use crate::api::constraint::shorten;
 use crate::api::error::{ApiError, ApiResult, ErrorCode};
 use crate::tenant::{DEFAULT_ACCOUNT, DEFAULT_REGION, Tenant};
 
+pub(super) use self::authorization::is_signed;
 pub use self::credentials::{Credentials, CredentialsError, KeyError};
 pub use self::policy::PatternError;
 
@@ -89,7 +91,7 @@ impl Caller {
         }
         let Tenant { account, region } = &self.tenant;
         let resource = collection_id
-            .map(|id| format!(" on resource: arn:aws:{SERVICE}:{region}:{account}:collection/{id}"))
+            .map(|id| format!(" on resource: arn:aws:{SERVICE}:{region}:{account}:collection/{}", shorten(id)))
             .unwrap_or_default();
         let message = format!(
             "User: arn:aws:iam::{account}:user/{user} is not authorized to perform: {SERVICE}:{operation}{resource} \

@@ -2,8 +2,9 @@
 
 mod client;
 pub mod faces;
+pub mod files;
 pub mod process;
 mod server;
 
 pub use client::{Client, bytes};
-pub use server::TestServer;
+pub use server::{TestServer, options};

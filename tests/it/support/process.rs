@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 
 use serde_json::Value;
@@ -16,9 +16,16 @@ pub struct Process {
 impl Process {
     /// Starts the binary on a data directory and waits until it is ready.
     pub fn start(data: &Path) -> Self {
+        Self::with(data, &[], &[])
+    }
+
+    /// The same with more options and environment variables.
+    pub fn with(data: &Path, options: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_lookalike"))
             .args(["--listen", "127.0.0.1:0", "--log-format", "json", "--data"])
             .arg(data)
+            .args(options)
+            .envs(variables.iter().copied())
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .stderr(Stdio::piped())
             .spawn()
@@ -41,6 +48,18 @@ impl Process {
     pub fn kill(&mut self) {
         self.child.kill().expect("SIGKILL");
         self.child.wait().expect("is gone");
+    }
+
+    /// Asks the process to stop, as a container engine does.
+    #[cfg(unix)]
+    pub fn terminate(&self) {
+        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        assert!(sent.expect("kill runs").success());
+    }
+
+    /// How the process ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child")
     }
 
     /// The most memory that the process has held, in bytes.

@@ -54,9 +54,10 @@ impl TestServer {
         let client = Client::new(&format!("http://{}", server.addr()));
         let store = Arc::clone(&server.app().store);
         let (stop, stopped) = oneshot::channel::<()>();
-        tokio::spawn(server.run(async move {
+        let stopped = async move {
             let _ = stopped.await;
-        }));
+        };
+        tokio::spawn(server.run(stopped, std::future::ready(())));
         Self { client, store, stop: Some(stop) }
     }
 
