@@ -35,6 +35,7 @@ test-clients: $(RUNTIME) $(CLIENTS) $(NODE_CLIENT)
 
 lint: ## Formatting and lints, warnings denied
 	cargo fmt --check
+	rustfmt --check --edition 2024 src/operations/*.rs
 	cargo clippy --locked --all-targets -- -D warnings
 
 doc: ## Build the documentation, warnings denied

@@ -53,6 +53,8 @@ pub enum CatalogError {
     Unknown { name: String, known: String, models: PathBuf },
     #[error("no pack {name:?} in {}; `lookalike models list` shows what is there", models.display())]
     Absent { name: String, models: PathBuf },
+    #[error("no packs in {}; `lookalike models pull NAME` fetches one of the catalogue", .0.display())]
+    Empty(PathBuf),
     #[error("{source}\nWithout a way to the network: pull --from a mirror, or put the file at {} by hand and pull again", target.display())]
     Download { source: DownloadError, target: PathBuf },
     #[error("cannot write {}: {source}", path.display())]
@@ -192,6 +194,7 @@ pub(super) fn verify(models: &Path, name: Option<&str>, output: &mut dyn Write) 
     let names = match name {
         Some(name) if here.iter().any(|installed| installed == name) => vec![name.to_owned()],
         Some(name) => return Err(CatalogError::Absent { name: name.to_owned(), models: models.to_owned() }),
+        None if here.is_empty() => return Err(CatalogError::Empty(models.to_owned())),
         None => here,
     };
     let mut failed = 0;

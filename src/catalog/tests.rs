@@ -327,4 +327,8 @@ fn a_pack_that_is_not_the_catalogues_does_not_pass_for_it() {
     let text = String::from_utf8(output).expect("text");
     assert_eq!(text, "mobilefacenet: detector.onnx is not the file of the catalogue\n");
     assert!(matches!(verify(models.path(), Some("../x"), &mut Vec::new()), Err(CatalogError::Absent { .. })));
+    for nothing in [tempfile::tempdir().expect("a folder").path(), Path::new("/nonexistent/models")] {
+        let error = verify(nothing, None, &mut Vec::new()).expect_err("no packs");
+        assert!(error.to_string().starts_with(&format!("no packs in {}", nothing.display())), "{error}");
+    }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::face::{BoundingBox, ComparedFace};
 use super::scene::{Scene, filter_or};
-use super::{Context, Operation};
+use super::{Context, IMAGE_BODY_BYTES, Operation};
 use crate::api::constraint::{Required, request};
 use crate::api::image::Image;
 use crate::api::members::{Choice, Percent};
@@ -56,6 +56,7 @@ struct CompareFacesMatch {
 
 impl Operation for CompareFaces {
     const NAME: &'static str = "CompareFaces";
+    const MAX_BODY_BYTES: usize = IMAGE_BODY_BYTES;
     type Input = Input;
     type Output = Output;
 
@@ -63,8 +64,8 @@ impl Operation for CompareFaces {
         let rules = context.newest_rules();
         let filter = filter_or(input.quality_filter.as_ref(), QualityFilter::None);
         let threshold = input.similarity_threshold.map_or(DEFAULT_THRESHOLD, |Percent(threshold)| threshold);
-        let source = context.image_bytes(input.source_image.into_inner()).await?;
-        let target = context.image_bytes(input.target_image.into_inner()).await?;
+        let (source, target) = (input.source_image.into_inner().place()?, input.target_image.into_inner().place()?);
+        let (source, target) = (context.image_bytes(source).await?, context.image_bytes(target).await?);
         let (source, largest, target, cosines) = context
             .with_networks(move |networks| {
                 let source = Scene::look(networks, &source, rules)?;
@@ -97,10 +98,7 @@ impl Operation for CompareFaces {
         face_matches.sort_by(|a, b| b.similarity.0.total_cmp(&a.similarity.0));
         let face = &source.faces[largest];
         Ok(Output {
-            source_image_face: SourceImageFace {
-                bounding_box: face.bounding_box.into(),
-                confidence: Number(face.confidence),
-            },
+            source_image_face: SourceImageFace { bounding_box: face.bounding_box.into(), confidence: Number(face.confidence) },
             face_matches,
             unmatched_faces,
             source_image_orientation_correction: source.orientation,

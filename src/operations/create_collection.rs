@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::context::store_error;
+use super::tag_resource::TagResource;
 use super::{Context, Operation};
 use crate::api::ApiResult;
 use crate::api::constraint::{Required, request};
@@ -32,6 +33,10 @@ impl Operation for CreateCollection {
     const NAME: &'static str = "CreateCollection";
     type Input = Input;
     type Output = Output;
+
+    fn also_needs(input: &Input) -> Option<&'static str> {
+        input.tags.as_ref().filter(|tags| !tags.is_empty()).map(|_| TagResource::NAME)
+    }
 
     async fn run(context: &Context, input: Input) -> ApiResult<Output> {
         let name = input.collection_id.as_str();

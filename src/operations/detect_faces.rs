@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::face::{AttributeList, FaceDetail, Wanted};
 use super::scene::{Scene, log_stages};
-use super::{Context, Operation};
+use super::{Context, IMAGE_BODY_BYTES, Operation};
 use crate::api::ApiResult;
 use crate::api::constraint::{Required, request};
 use crate::api::image::Image;
@@ -30,12 +30,13 @@ pub struct Output {
 
 impl Operation for DetectFaces {
     const NAME: &'static str = "DetectFaces";
+    const MAX_BODY_BYTES: usize = IMAGE_BODY_BYTES;
     type Input = Input;
     type Output = Output;
 
     async fn run(context: &Context, input: Input) -> ApiResult<Output> {
         let rules = context.newest_rules();
-        let bytes = context.image_bytes(input.image.into_inner()).await?;
+        let bytes = context.image_bytes(input.image.into_inner().place()?).await?;
         let scene = context
             .with_networks(move |networks| {
                 let scene = Scene::look(networks, &bytes, rules);

@@ -10,7 +10,7 @@ use uuid::{Uuid, uuid};
 use super::context::store_error;
 use super::face::{AttributeList, BoundingBox, FaceDetail, Wanted};
 use super::scene::{ModelRules, Scene, filter_or};
-use super::{Context, Operation};
+use super::{Context, IMAGE_BODY_BYTES, Operation};
 use crate::api::ApiResult;
 use crate::api::constraint::{Required, request};
 use crate::api::image::Image;
@@ -81,10 +81,12 @@ struct Selection {
 
 impl Operation for IndexFaces {
     const NAME: &'static str = "IndexFaces";
+    const MAX_BODY_BYTES: usize = IMAGE_BODY_BYTES;
     type Input = Input;
     type Output = Output;
 
     async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+        let place = input.image.into_inner().place()?;
         let collection = context.searchable_collection(&input.collection_id).await?;
         let rules = ModelRules::of(&collection.model_version);
         let filter = if rules.filters_quality() {
@@ -93,12 +95,12 @@ impl Operation for IndexFaces {
             QualityFilter::None
         };
         let max_faces = input.max_faces.map_or(usize::MAX, MaxFacesToIndex::get);
-        let bytes = context.image_bytes(input.image.into_inner()).await?;
+        let bytes = context.image_bytes(place).await?;
         let external_image_id = input.external_image_id.map(|id| id.as_str().to_owned());
 
         let (image_sha256, scene, selection) = context
             .with_networks(move |networks| {
-                let image_sha256: [u8; 32] = Sha256::digest(&bytes).into();
+                let image_sha256: [u8; 32] = Sha256::digest(&*bytes).into();
                 let scene = Scene::look(networks, &bytes, rules)?;
                 let (chosen, refused) = select(&scene, filter, max_faces);
                 let embeddings = scene.embed(networks, &chosen)?;
@@ -138,20 +140,22 @@ impl Operation for IndexFaces {
     }
 }
 
-/// Which faces are indexed and why the others are not: those that the filter refuses, then the smallest beyond `max_faces`.
+/// Which faces are indexed and why the others are not: those that the filter refuses, then, beyond `max_faces`, those that the
+/// default filter would refuse, then the smallest. Both lists are largest first.
 fn select(scene: &Scene, filter: QualityFilter, max_faces: usize) -> (Vec<usize>, Vec<(usize, Vec<Reason>)>) {
-    let mut chosen = Vec::new();
-    let mut refused = Vec::new();
-    for index in 0..scene.faces.len() {
-        let reasons = scene.reasons(index, filter);
-        if !reasons.is_empty() {
-            refused.push((index, reasons));
-        } else if chosen.len() == max_faces {
-            refused.push((index, vec![Reason::ExceedsMaxFaces]));
-        } else {
-            chosen.push(index);
-        }
+    let mut chosen = scene.passing(filter);
+    if chosen.len() > max_faces {
+        let (good, poor): (Vec<usize>, Vec<usize>) =
+            chosen.into_iter().partition(|&index| scene.reasons(index, QualityFilter::Auto).is_empty());
+        chosen = good.into_iter().chain(poor).take(max_faces).collect();
+        chosen.sort_unstable();
     }
+    let others = (0..scene.faces.len()).filter(|index| !chosen.contains(index));
+    let refused = others.map(|index| match scene.reasons(index, filter) {
+        none if none.is_empty() => (index, vec![Reason::ExceedsMaxFaces]),
+        reasons => (index, reasons),
+    });
+    let refused = refused.collect();
     (chosen, refused)
 }
 

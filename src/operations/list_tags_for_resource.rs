@@ -8,7 +8,7 @@ use super::context::store_error;
 use super::{Context, Operation};
 use crate::api::ApiResult;
 use crate::api::constraint::{Required, request};
-use crate::api::members::{ResourceArn};
+use crate::api::members::ResourceArn;
 
 pub struct ListTagsForResource;
 

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use bytes::Bytes;
 use image::{RgbImage, imageops};
 use tracing::debug;
 
@@ -54,7 +53,7 @@ pub struct Scene {
 
 impl Scene {
     /// Decodes and looks. Runs on an inference thread.
-    pub fn look(networks: &mut Networks, bytes: &Bytes, rules: ModelRules) -> ApiResult<Self> {
+    pub fn look(networks: &mut Networks, bytes: &[u8], rules: ModelRules) -> ApiResult<Self> {
         let started = Instant::now();
         let image = pixels::decode(bytes)?;
         networks.decoded(started.elapsed());

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::face::BoundingBox;
 use super::matches::{self, FaceMatch, MatchOptions};
 use super::scene::{Scene, filter_or};
-use super::{Context, Operation};
+use super::{Context, IMAGE_BODY_BYTES, Operation};
 use crate::api::constraint::{Required, request};
 use crate::api::image::Image;
 use crate::api::members::{Choice, CollectionId, MaxFaces, Percent};
@@ -38,14 +38,16 @@ pub struct Output {
 
 impl Operation for SearchFacesByImage {
     const NAME: &'static str = "SearchFacesByImage";
+    const MAX_BODY_BYTES: usize = IMAGE_BODY_BYTES;
     type Input = Input;
     type Output = Output;
 
     async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+        let place = input.image.into_inner().place()?;
         let collection = context.searchable_collection(&input.collection_id).await?;
         let rules = context.newest_rules();
         let filter = filter_or(input.quality_filter.as_ref(), QualityFilter::None);
-        let bytes = context.image_bytes(input.image.into_inner()).await?;
+        let bytes = context.image_bytes(place).await?;
         let (face, probe) = context
             .with_networks(move |networks| {
                 let mut scene = Scene::look(networks, &bytes, rules)?;

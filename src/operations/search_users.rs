@@ -77,14 +77,24 @@ impl Operation for SearchUsers {
     }
 }
 
-async fn like_face(context: &Context, collection: &Collection, face_id: Uuid, options: MatchOptions) -> ApiResult<Vec<UserMatch>> {
+async fn like_face(
+    context: &Context,
+    collection: &Collection,
+    face_id: Uuid,
+    options: MatchOptions,
+) -> ApiResult<Vec<UserMatch>> {
     let face = context.app.store.face_vector(collection.key, face_id).await;
     let face = face.map_err(|error| store_error(error, &collection.name, ""))?.ok_or_else(face_not_found)?;
     matches::users(context, collection, &face.vector, options).await
 }
 
 /// The user itself is no match; a user without faces looks like nobody.
-async fn like_user(context: &Context, collection: &Collection, user_id: &UserId, options: MatchOptions) -> ApiResult<Vec<UserMatch>> {
+async fn like_user(
+    context: &Context,
+    collection: &Collection,
+    user_id: &UserId,
+    options: MatchOptions,
+) -> ApiResult<Vec<UserMatch>> {
     let app = &context.app;
     let user = app.store.user(collection.key, user_id.as_str()).await;
     let user = user

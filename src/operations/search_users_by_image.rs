@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::face::{FaceDetail, Wanted};
 use super::matches::{self, MatchOptions, UserMatch};
 use super::scene::{Scene, filter_or};
-use super::{Context, Operation};
+use super::{Context, IMAGE_BODY_BYTES, Operation};
 use crate::api::ApiResult;
 use crate::api::constraint::{Required, request};
 use crate::api::image::Image;
@@ -58,14 +58,16 @@ enum UnsearchedFaceReason {
 
 impl Operation for SearchUsersByImage {
     const NAME: &'static str = "SearchUsersByImage";
+    const MAX_BODY_BYTES: usize = IMAGE_BODY_BYTES;
     type Input = Input;
     type Output = Output;
 
     async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+        let place = input.image.into_inner().place()?;
         let collection = context.searchable_collection(&input.collection_id).await?;
         let rules = context.newest_rules();
         let filter = filter_or(input.quality_filter.as_ref(), QualityFilter::None);
-        let bytes = context.image_bytes(input.image.into_inner()).await?;
+        let bytes = context.image_bytes(place).await?;
         let (scene, searched) = context
             .with_networks(move |networks| {
                 let scene = Scene::look(networks, &bytes, rules)?;
@@ -87,10 +89,8 @@ impl Operation for SearchUsersByImage {
         let largest = searched.map(|(largest, _)| largest);
         let detail = |index: usize| FaceDetail::new(&scene.faces[index], &Wanted::default());
         let others = (0..scene.faces.len()).filter(|&index| Some(index) != largest);
-        let unsearched_faces = others.map(|index| UnsearchedFace {
-            face_details: detail(index),
-            reasons: why_unsearched(scene.reasons(index, filter)),
-        });
+        let unsearched_faces = others
+            .map(|index| UnsearchedFace { face_details: detail(index), reasons: why_unsearched(scene.reasons(index, filter)) });
         Ok(Output {
             user_matches,
             face_model_version: collection.model_version,

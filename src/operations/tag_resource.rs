@@ -30,7 +30,12 @@ impl Operation for TagResource {
 
     async fn run(context: &Context, input: Input) -> ApiResult<Output> {
         let name = context.tagged(&input.resource_arn)?;
-        context.app.store.put_tags(&context.tenant, name, input.tags.into_inner().into_map()).await.map_err(|error| store_error(error, name, ""))?;
+        context
+            .app
+            .store
+            .put_tags(&context.tenant, name, input.tags.into_inner().into_map())
+            .await
+            .map_err(|error| store_error(error, name, ""))?;
         Ok(Output {})
     }
 }

@@ -113,6 +113,32 @@ async fn faces_come_largest_first_and_the_rest_exceeds_max_faces() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn poor_faces_exceed_max_faces_before_small_ones() {
+    let server = TestServer::start().await;
+    server.collection("staff").await;
+    let mut photo = group(&[300, 160, 220]);
+    // The largest face lies in the dark.
+    photo.0.enumerate_pixels_mut().filter(|(x, _, _)| *x < 320).for_each(|(_, _, pixel)| {
+        pixel.0 = pixel.0.map(|value| value / 12);
+    });
+    let index =
+        |most: usize| json!({ "CollectionId": "staff", "Image": bytes(&photo.png()), "MaxFaces": most, "QualityFilter": "NONE" });
+    let everyone = server.ok("IndexFaces", index(3)).await;
+    let ids = face_ids(&everyone);
+    assert_eq!(ids.len(), 3, "{everyone}");
+    for (most, indexed, left_out) in [(2, vec![1, 2], vec![0]), (1, vec![1], vec![0, 2])] {
+        let answer = server.ok("IndexFaces", index(most)).await;
+        assert_eq!(face_ids(&answer), indexed.iter().map(|&face: &usize| ids[face].clone()).collect::<Vec<_>>());
+        let unindexed = answer["UnindexedFaces"].as_array().unwrap();
+        assert!(unindexed.iter().all(|face| face["Reasons"] == json!(["EXCEEDS_MAX_FACES"])), "{answer}");
+        let boxes: Vec<&Value> = unindexed.iter().map(|face| &face["FaceDetail"]["BoundingBox"]).collect();
+        let expected: Vec<&Value> =
+            left_out.iter().map(|&face: &usize| &records(&everyone)[face]["Face"]["BoundingBox"]).collect();
+        assert_eq!(boxes, expected);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_image_without_faces_is_no_error() {
     let server = TestServer::start().await;
     server.collection("staff").await;

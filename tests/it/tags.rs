@@ -36,7 +36,10 @@ async fn an_arn_of_nobody_or_of_somebody_else_is_not_found() {
             ("TagResource", json!({ "ResourceArn": arn, "Tags": { "a": "b" } })),
             ("UntagResource", json!({ "ResourceArn": arn, "TagKeys": ["a"] })),
         ] {
-            assert_eq!(server.refusal(operation, input).await.0, "ResourceNotFoundException", "{operation} {arn}");
+            let (code, text) = server.refusal(operation, input).await;
+            assert_eq!(code, "ResourceNotFoundException", "{operation} {arn}");
+            let named = if arn.ends_with("/guests") { "guests" } else { arn };
+            assert!(text.contains(&format!(" {named} does not exist")), "{text}");
         }
     }
 }
