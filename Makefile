@@ -33,6 +33,7 @@ test-clients: $(RUNTIME) $(CLIENTS) $(NODE_CLIENT)
 	cargo build --locked --manifest-path tests/clients/rust/Cargo.toml --target-dir $(CACHE)/rust-client
 	$(VENV)/bin/python -m pytest -q tests/clients
 
+# `cargo fmt` does not see modules that a macro declares.
 lint: ## Formatting and lints, warnings denied
 	cargo fmt --check
 	rustfmt --check --edition 2024 src/operations/*.rs
