@@ -13,6 +13,9 @@ use crate::search::Gallery;
 use crate::store::{ChangeSink, Location, OpenError, PackId, Sqlite, Store};
 use crate::vision::{Pack, PackError, Vision, VisionError, VisionOptions, runtime};
 
+/// Digits of the embedder's SHA-256 by which a collection knows it.
+const DIGEST_DIGITS: usize = 12;
+
 /// Everything that an operation may touch.
 pub struct App {
     pub store: Arc<dyn Store>,
@@ -65,10 +68,12 @@ impl App {
         Ok(Self { gallery, store, vision, images, face_model_version: config.api.face_model_version.clone() })
     }
 
-    /// The pack that new faces are embedded with.
+    /// The pack that new faces are embedded with. The embedder's digest is part of the version: vectors of two embedders cannot be
+    /// compared, even where a pack's author has put one in the place of the other under the same version.
     pub fn pack_id(&self) -> PackId {
         let pack = self.vision.pack();
-        PackId { name: pack.name.clone(), version: pack.version.clone() }
+        let digest = pack.embedder.model.sha256.to_ascii_lowercase();
+        PackId { name: pack.name.clone(), version: format!("{}+{}", pack.version, &digest[..DIGEST_DIGITS]) }
     }
 
     /// Finishes the writes under way.

@@ -69,9 +69,11 @@ CREATE TABLE tokens (
     region       TEXT    NOT NULL,
     operation    TEXT    NOT NULL,
     token        TEXT    NOT NULL,
+    collection   INTEGER NOT NULL REFERENCES collections (id),
     request_hash BLOB    NOT NULL CHECK (length(request_hash) = 32),
     outcome      TEXT    NOT NULL, -- JSON
     created_at   INTEGER NOT NULL, -- milliseconds since 1970-01-01 UTC
     PRIMARY KEY (account, region, operation, token)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tokens_by_age ON tokens (created_at);
+CREATE INDEX tokens_by_collection ON tokens (collection);

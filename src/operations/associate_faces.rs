@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::idempotency::{idempotency, user_error};
+use super::matches::status_after;
 use super::{Context, Operation};
 use crate::api::ApiResult;
 use crate::api::constraint::{Required, request};
@@ -91,7 +92,7 @@ impl Operation for AssociateFaces {
         let result = context.app.store.associate_faces(request, once).await;
         let done = result.map_err(|error| user_error(error, &collection.name, user, token))?;
         Ok(Output {
-            user_status: context.status_after(&collection, user, !done.associated.is_empty()).await?,
+            user_status: status_after(!done.associated.is_empty(), done.is_active),
             associated_faces: done.associated.into_iter().map(|face_id| AssociatedFace { face_id }).collect(),
             unsuccessful_face_associations: done.unsuccessful.into_iter().map(Into::into).collect(),
         })

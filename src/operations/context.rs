@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use tracing::warn;
 
-use super::matches::status;
 use super::scene::ModelRules;
-use crate::api::image::Image;
+use crate::api::image::Place;
 use crate::api::members::{CollectionId, ResourceArn, S3ObjectVersion};
 use crate::api::{ApiError, ApiResult, ErrorCode};
 use crate::app::App;
+use crate::image::source::ImageBytes;
 use crate::store::{Collection, Existing, Missing, Quota, StoreError};
 use crate::tenant::Tenant;
 use crate::vision::{Networks, RunError};
@@ -58,32 +57,21 @@ impl Context {
     pub fn tagged<'a>(&self, arn: &'a ResourceArn) -> ApiResult<&'a str> {
         let name = arn.collection().unwrap_or_default();
         let bare = arn.as_str().strip_prefix("arn:").unwrap_or(arn.as_str());
-        if bare == self.tenant.collection_arn(name) { Ok(name) } else { Err(ApiError::collection_not_found(name)) }
+        if bare == self.tenant.collection_arn(name) {
+            return Ok(name);
+        }
+        Err(ApiError::new(ErrorCode::ResourceNotFoundException, format!("The resource {arn} does not exist")))
     }
 
-    /// The bytes of an image: those of the request, or those of the object it names. Exactly one of the two has to be there.
-    pub async fn image_bytes(&self, image: Image) -> ApiResult<Bytes> {
-        match (image.bytes, image.s3_object) {
-            (Some(bytes), None) => Ok(bytes.0),
-            (None, Some(object)) => match (object.bucket, object.name) {
-                (Some(bucket), Some(name)) => {
-                    let version = object.version.as_ref().map(S3ObjectVersion::as_str);
-                    self.app.images.fetch(bucket.as_str(), name.as_str(), version).await
-                }
-                _ => Err(ApiError::new(ErrorCode::InvalidS3ObjectException, "Request has invalid S3 object")),
-            },
-            _ => Err(ApiError::invalid_parameters()),
+    /// The bytes of an image.
+    pub async fn image_bytes(&self, place: Place) -> ApiResult<ImageBytes> {
+        match place {
+            Place::Request(bytes) => Ok(bytes.into()),
+            Place::S3 { bucket, name, version } => {
+                let version = version.as_ref().map(S3ObjectVersion::as_str);
+                self.app.images.fetch(bucket.as_str(), name.as_str(), version).await
+            }
         }
-    }
-
-    /// A user's status in the answer to a change of its faces: the official examples say `UPDATING`, and the next look says the rest.
-    pub async fn status_after(&self, collection: &Collection, user: &str, changed: bool) -> ApiResult<&'static str> {
-        if changed {
-            return Ok("UPDATING");
-        }
-        let found = self.app.store.user(collection.key, user).await;
-        let found = found.map_err(|error| store_error(error, &collection.name, user))?;
-        found.as_ref().map(status).ok_or_else(|| ApiError::user_not_found(user))
     }
 
     /// Runs a job on an inference thread; throttled when too many are waiting.

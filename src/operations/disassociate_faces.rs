@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::idempotency::{idempotency, user_error};
+use super::matches::status_after;
 use super::{Context, Operation};
 use crate::api::ApiResult;
 use crate::api::constraint::{Required, request};
@@ -73,7 +74,7 @@ impl Operation for DisassociateFaces {
         let result = context.app.store.disassociate_faces(request, once).await;
         let done = result.map_err(|error| user_error(error, &collection.name, user, token))?;
         Ok(Output {
-            user_status: context.status_after(&collection, user, !done.disassociated.is_empty()).await?,
+            user_status: status_after(!done.disassociated.is_empty(), done.is_active),
             disassociated_faces: done.disassociated.into_iter().map(|face_id| DisassociatedFace { face_id }).collect(),
             unsuccessful_face_disassociations: done.unsuccessful.into_iter().map(Into::into).collect(),
         })

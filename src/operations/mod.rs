@@ -17,12 +17,22 @@ use serde::de::DeserializeOwned;
 use crate::api::constraint::Request;
 use crate::api::{ApiError, ApiResult};
 
+/// The largest body of an operation on images: CompareFaces carries two of 5 MB in base64.
+pub const IMAGE_BODY_BYTES: usize = 20 << 20;
+
 /// An operation of the API.
 pub trait Operation {
     /// Its name in `X-Amz-Target`.
     const NAME: &'static str;
+    /// The largest body that is read. Texts and ids take far less than this, even with every character escaped.
+    const MAX_BODY_BYTES: usize = 1 << 20;
     type Input: DeserializeOwned + Request + Send;
     type Output: Serialize + Send;
+
+    /// Another operation whose permission this request needs too.
+    fn also_needs(_input: &Self::Input) -> Option<&'static str> {
+        None
+    }
 
     /// Does it. The input satisfies the model's constraints.
     fn run(context: &Context, input: Self::Input) -> impl Future<Output = ApiResult<Self::Output>> + Send;
@@ -44,6 +54,14 @@ macro_rules! operations {
 
         /// The names of all operations.
         pub const NAMES: &[&str] = &[$( <$module::$operation as Operation>::NAME ),*];
+
+        /// The largest body that is read for the operation called `name`: clients may well send an image to one that is not here.
+        pub fn max_body_bytes(name: &str) -> usize {
+            match name {
+                $( <$module::$operation as Operation>::NAME => <$module::$operation as Operation>::MAX_BODY_BYTES, )*
+                _ => IMAGE_BODY_BYTES,
+            }
+        }
 
         /// Runs the operation called `name`.
         pub async fn dispatch(name: &str, call: impl Call) -> ApiResult<Vec<u8>> {

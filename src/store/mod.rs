@@ -58,6 +58,9 @@ pub trait Store: Send + Sync {
     /// The collection of that name, with its counts. Fails with [`Missing::Collection`].
     async fn collection(&self, tenant: &Tenant, name: &str) -> StoreResult<Collection>;
 
+    /// The collection of that key, with its counts. Fails with [`Missing::Collection`].
+    async fn collection_by_key(&self, key: CollectionKey) -> StoreResult<Collection>;
+
     /// Up to `limit` collections made after `after`, in the order of their creation.
     async fn list_collections(&self, tenant: &Tenant, after: Option<CollectionKey>, limit: usize)
     -> StoreResult<Vec<Collection>>;
@@ -122,9 +125,11 @@ pub trait Store: Send + Sync {
     /// Takes faces from a user. Fails as a whole with [`Missing::User`] or [`StoreError::TokenMismatch`].
     async fn disassociate_faces(&self, request: DisassociateFaces, token: Option<Idempotency>) -> StoreResult<Disassociation>;
 
-    /// Shows every face of a collection to `visit`, as its row and unit vector, in ascending order of row: one consistent snapshot.
+    /// Shows every face of a collection to `visit`, as its row and unit vector, in ascending order of row. A change that is committed
+    /// meanwhile may be shown or not, each face by itself; sinks hear of it.
     async fn load_faces(&self, collection: CollectionKey, visit: &mut FaceVisitor<'_>) -> StoreResult<()>;
 
-    /// Shows every user with faces to `visit`, as the user's row and the vectors of its faces in the order of their rows.
+    /// Shows every user with faces to `visit`, as the user's row and the vectors of its faces in the order of their rows. A change that
+    /// is committed meanwhile may be shown or not, each user by itself; sinks hear of it.
     async fn load_users(&self, collection: CollectionKey, visit: &mut UserVisitor<'_>) -> StoreResult<()>;
 }

@@ -20,7 +20,7 @@ pub struct PackId {
     /// As in `pack.toml`.
     #[sqlx(rename = "pack_name")]
     pub name: String,
-    /// As in `pack.toml`.
+    /// Tells apart all packs whose vectors cannot be compared.
     #[sqlx(rename = "pack_version")]
     pub version: String,
 }
@@ -183,6 +183,8 @@ impl fmt::Debug for AssociateFaces {
 pub struct Association {
     pub associated: Vec<Uuid>,
     pub unsuccessful: Vec<(Uuid, AssociationFailure)>,
+    /// Whether the user then had faces.
+    pub is_active: bool,
 }
 
 /// Why a face was not associated.
@@ -208,6 +210,8 @@ pub struct DisassociateFaces {
 pub struct Disassociation {
     pub disassociated: Vec<Uuid>,
     pub unsuccessful: Vec<(Uuid, DisassociationFailure)>,
+    /// Whether the user then had faces.
+    pub is_active: bool,
 }
 
 /// Why a face was not disassociated.
@@ -218,8 +222,8 @@ pub enum DisassociationFailure {
     AssociatedToADifferentUser(String),
 }
 
-/// A client request token. For 24 hours, the same token with the same request gives the outcome of the first success again, and with
-/// another request fails. Each operation of each tenant has tokens of its own.
+/// A client request token. For 24 hours, or until the collection is deleted, the same token with the same request gives the outcome of
+/// the first success again, and with another request fails. Each operation of each tenant has tokens of its own.
 #[derive(Debug, Clone)]
 pub struct Idempotency {
     pub tenant: Tenant,

@@ -112,3 +112,30 @@ async fn a_collection_stays_with_its_pack() {
     }
     assert_eq!(server.ok("ListFaces", json!({ "CollectionId": "staff" })).await["Faces"].as_array().unwrap().len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_embedder_under_the_same_version_is_another_pack() {
+    let (data, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/default");
+    let normalisation = "mean = [127.5, 127.5, 127.5]\nstd = [127.5, 127.5, 127.5]";
+    let options = ["--data", data.path().to_str().unwrap(), "--pack", folder.path().to_str().unwrap()];
+    bring(folder.path(), &default.join("detector.onnx"), &default.join("embedder.onnx"), normalisation);
+    {
+        let server = TestServer::with(&options).await;
+        server.collection("staff").await;
+        server.index_one("staff", &Photo::of(1, 1).jpeg()).await;
+        server.store().close().await;
+    }
+    // A field `doc_string` behind the rest: another file that computes the same.
+    let other = folder.path().join("other.onnx");
+    let mut bytes_of_other = std::fs::read(default.join("embedder.onnx")).unwrap();
+    bytes_of_other.extend([6 << 3 | 2, 1, b'x']);
+    std::fs::write(&other, bytes_of_other).unwrap();
+    bring(folder.path(), &default.join("detector.onnx"), &other, normalisation);
+    let server = TestServer::with(&options).await;
+    let search = json!({ "CollectionId": "staff", "Image": bytes(&Photo::of(1, 2).jpeg()) });
+    let (code, text) = server.refusal("SearchFacesByImage", search).await;
+    assert_eq!(code, "InvalidParameterException");
+    assert!(text.starts_with("The collection staff was indexed with model pack brought 1+"), "{text}");
+    assert!(text.contains("; this server runs brought 1+"), "{text}");
+}

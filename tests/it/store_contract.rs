@@ -205,8 +205,10 @@ contract! {
     users: users_live_and_die, users_are_listed_in_order_of_creation, deleting_a_user_frees_its_faces;
     associations: the_first_face_needs_no_likeness, later_faces_are_judged_against_all_so_far, faces_have_one_user, a_user_has_at_most_so_many_faces,
         disassociation_reports_each_face, failures_change_nothing;
-    tokens: the_same_request_is_done_once, another_request_is_refused, operations_and_tenants_have_their_own, tokens_expire, failures_are_not_remembered;
-    changes: sinks_hear_what_was_committed, a_failed_write_is_not_heard, loading_shows_what_is_there, replayed_changes_equal_the_store;
+    tokens: the_same_request_is_done_once, another_request_is_refused, operations_and_tenants_have_their_own, tokens_expire, failures_are_not_remembered,
+        tokens_go_with_their_collection;
+    changes: sinks_hear_what_was_committed, a_failed_write_is_not_heard, loading_shows_what_is_there, loading_takes_turns_with_others,
+        replayed_changes_equal_the_store;
     concurrency: writers_do_not_lose_each_others_faces, one_of_many_equal_writes_wins, a_caller_who_leaves_leaves_whole_writes, a_panicking_write_harms_no_other,
         associations_at_once_keep_the_limit, a_closed_store_says_so;
     model: random_calls_do_as_the_model_does;

@@ -107,6 +107,49 @@ async fn a_token_makes_a_repeated_call_harmless() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_replay_answers_as_the_first_time_whatever_became_of_the_user() {
+    let (server, faces) = staff().await;
+    let call = |token: &str, faces: &[&String]| {
+        let mut input = associate("one", faces);
+        input["ClientRequestToken"] = token.into();
+        input
+    };
+    let (done, nothing) = (call("t-1", &[&faces[0]]), call("t-2", &[&faces[0]]));
+    let mut answers = Vec::new();
+    for (operation, input, status) in [
+        ("AssociateFaces", &done, "UPDATING"),
+        ("AssociateFaces", &nothing, "ACTIVE"),
+        ("DisassociateFaces", &done, "UPDATING"),
+        ("DisassociateFaces", &nothing, "CREATED"),
+    ] {
+        let answer = server.ok(operation, input.clone()).await;
+        assert_eq!(answer["UserStatus"], status);
+        answers.push((operation, input, answer));
+    }
+    for (operation, input, answer) in &answers {
+        assert_eq!(server.ok(operation, Value::clone(input)).await, *answer, "the user has changed since");
+    }
+    server.ok("DeleteUser", json!({ "CollectionId": "staff", "UserId": "one" })).await;
+    for (operation, input, answer) in &answers {
+        assert_eq!(server.ok(operation, Value::clone(input)).await, *answer, "the user is gone");
+    }
+    let refusal = server.refusal("AssociateFaces", call("t-3", &[&faces[0]])).await;
+    assert_eq!(refusal.0, "ResourceNotFoundException");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_forgotten_with_its_collection() {
+    let (server, _) = staff().await;
+    let create = json!({ "CollectionId": "staff", "UserId": "two", "ClientRequestToken": "t-1" });
+    server.ok("CreateUser", create.clone()).await;
+    server.ok("DeleteCollection", json!({ "CollectionId": "staff" })).await;
+    server.collection("staff").await;
+    server.ok("CreateUser", create).await;
+    let listed = server.ok("ListUsers", json!({ "CollectionId": "staff" })).await;
+    assert_eq!(listed["Users"], json!([{ "UserId": "two", "UserStatus": "CREATED" }]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn users_are_found_by_face_by_user_and_by_image() {
     let (server, faces) = staff().await;
     server.ok("CreateUser", json!({ "CollectionId": "staff", "UserId": "also-one" })).await;

@@ -80,6 +80,10 @@ async fn hand_over(
 
 impl Operation for AssociateFaces {
     const NAME: &'static str = "AssociateFaces";
+
+    fn collection(&self) -> CollectionKey {
+        self.collection
+    }
 }
 
 #[async_trait]
@@ -91,7 +95,7 @@ impl Write for AssociateFaces {
         let mut vectors = vectors_of_user(transaction.connection, user.row).await?;
         let face_ids = distinct(&self.face_ids);
         let mut candidates = candidates(transaction.connection, self.collection, &face_ids).await?;
-        let mut outcome = Association { associated: Vec::new(), unsuccessful: Vec::new() };
+        let mut outcome = Association { associated: Vec::new(), unsuccessful: Vec::new(), is_active: false };
         let mut gained = Vec::new();
         for face_id in face_ids {
             let failure = match candidates.remove(&face_id) {
@@ -117,12 +121,17 @@ impl Write for AssociateFaces {
         if !gained.is_empty() {
             hand_over(transaction, self.collection, user.row, Some(user.row), &gained).await?;
         }
+        outcome.is_active = !vectors.is_empty();
         Ok(outcome)
     }
 }
 
 impl Operation for DisassociateFaces {
     const NAME: &'static str = "DisassociateFaces";
+
+    fn collection(&self) -> CollectionKey {
+        self.collection
+    }
 }
 
 #[async_trait]
@@ -133,7 +142,7 @@ impl Write for DisassociateFaces {
         let user = users::expect(transaction.connection, self.collection, &self.user_id).await?;
         let face_ids = distinct(&self.face_ids);
         let mut candidates = candidates(transaction.connection, self.collection, &face_ids).await?;
-        let mut outcome = Disassociation { disassociated: Vec::new(), unsuccessful: Vec::new() };
+        let mut outcome = Disassociation { disassociated: Vec::new(), unsuccessful: Vec::new(), is_active: false };
         let mut lost = Vec::new();
         for face_id in face_ids {
             match candidates.remove(&face_id) {
@@ -152,6 +161,7 @@ impl Write for DisassociateFaces {
         if !lost.is_empty() {
             hand_over(transaction, self.collection, user.row, None, &lost).await?;
         }
+        outcome.is_active = user.face_count > lost.len() as u64;
         Ok(outcome)
     }
 }

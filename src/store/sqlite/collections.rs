@@ -14,6 +14,9 @@ use crate::tenant::Tenant;
 const FIND: &str = "SELECT id, name, model_version, pack_name, pack_version, created_at, face_count, user_count
     FROM collections WHERE account = ? AND region = ? AND name = ? AND dropped = 0";
 
+const FIND_BY_KEY: &str = "SELECT id, name, model_version, pack_name, pack_version, created_at, face_count, user_count
+    FROM collections WHERE id = ? AND dropped = 0";
+
 const LIST: &str = "SELECT id, name, model_version, pack_name, pack_version, created_at, face_count, user_count
     FROM collections WHERE account = ? AND region = ? AND id > ? AND dropped = 0 ORDER BY id LIMIT ?";
 
@@ -35,6 +38,11 @@ pub(super) async fn find(database: impl SqliteExecutor<'_>, tenant: &Tenant, nam
         .fetch_optional(database)
         .await?
         .ok_or(StoreError::NotFound(Missing::Collection))
+}
+
+pub(super) async fn find_by_key(database: &SqlitePool, key: CollectionKey) -> StoreResult<Collection> {
+    let found = sqlx::query_as(FIND_BY_KEY).bind(key).fetch_optional(database).await?;
+    found.ok_or(StoreError::NotFound(Missing::Collection))
 }
 
 pub(super) async fn list(

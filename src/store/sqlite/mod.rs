@@ -92,6 +92,10 @@ impl Store for Sqlite {
         collections::find(&self.readers, tenant, name).await
     }
 
+    async fn collection_by_key(&self, key: CollectionKey) -> StoreResult<Collection> {
+        collections::find_by_key(&self.readers, key).await
+    }
+
     async fn list_collections(
         &self,
         tenant: &Tenant,

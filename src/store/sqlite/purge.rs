@@ -8,11 +8,13 @@ use crate::store::rows::CollectionKey;
 const STEP: i64 = 2000;
 
 /// In this order no row is left that refers to one that is gone.
-const DELETIONS: [&str; 4] = [
+const DELETIONS: [&str; 5] = [
     "DELETE FROM vectors WHERE collection = ?1 AND face IN (SELECT face FROM vectors WHERE collection = ?1 LIMIT ?2)",
     "DELETE FROM faces WHERE id IN (SELECT id FROM faces WHERE collection = ?1 LIMIT ?2)",
     "DELETE FROM users WHERE id IN (SELECT id FROM users WHERE collection = ?1 LIMIT ?2)",
     "DELETE FROM tags WHERE collection = ?1 AND key IN (SELECT key FROM tags WHERE collection = ?1 LIMIT ?2)",
+    "DELETE FROM tokens WHERE (account, region, operation, token) IN
+        (SELECT account, region, operation, token FROM tokens WHERE collection = ?1 LIMIT ?2)",
 ];
 
 /// Deletes some rows of a dropped collection, or the collection itself when it is empty. Says whether there may be more to do.

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use sqlx::SqlitePool;
 use uuid::Uuid;
 
-use super::{Location, Sqlite};
+use super::{Location, Sqlite, associations, faces, load, tokens, users};
 use crate::store::{
-    BoundingBox, Collection, FaceFilter, Failure, IndexFaces, MAX_FACES_PER_COLLECTION, NewCollection, NewFace, PackId, Store,
-    StoreError,
+    BoundingBox, Collection, FaceFilter, Failure, Idempotency, IndexFaces, MAX_FACES_PER_COLLECTION, NewCollection, NewFace,
+    PackId, Store, StoreError,
 };
 use crate::tenant::Tenant;
 
@@ -131,13 +131,14 @@ async fn deleted_collections_are_cleared_away_even_after_a_restart() {
     for number in 0..50 {
         store.index_faces(image(&collection, number, 100)).await.unwrap();
     }
-    store.create_user(collection.key, "ann", None).await.unwrap();
+    let token = Idempotency { tenant: tenant(), token: "t".to_owned(), request_hash: [1; 32] };
+    store.create_user(collection.key, "ann", Some(token)).await.unwrap();
     store.delete_collection(&tenant(), "staff").await.unwrap();
     // Closed with the work half done, at most.
     store.close().await;
     let store = Sqlite::open(&Location::Directory(directory.path().to_owned())).await.unwrap();
     let left = "SELECT (SELECT count(*) FROM collections) + (SELECT count(*) FROM faces) + (SELECT count(*) FROM vectors)
-        + (SELECT count(*) FROM users) + (SELECT count(*) FROM tags)";
+        + (SELECT count(*) FROM users) + (SELECT count(*) FROM tags) + (SELECT count(*) FROM tokens)";
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
     while number(&store.readers, left).await > 0 {
         assert!(std::time::Instant::now() < deadline, "the deleted collection is still there");
@@ -160,7 +161,7 @@ async fn the_settings_that_durability_needs_are_on() {
 async fn no_query_scans_a_table() {
     let directory = tempfile::tempdir().unwrap();
     let (store, _) = with_collection(&directory).await;
-    let queries = [super::faces::QUERIES, super::users::QUERIES, super::load::QUERIES, super::associations::QUERIES];
+    let queries = [faces::QUERIES, users::QUERIES, load::QUERIES, associations::QUERIES, tokens::QUERIES];
     for query in queries.concat() {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {query}"));
         let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(explain).fetch_all(&store.readers).await.unwrap();

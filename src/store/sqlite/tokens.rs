@@ -6,20 +6,29 @@ use serde::de::DeserializeOwned;
 
 use super::writer::{Transaction, Write};
 use crate::store::error::{StoreError, StoreResult};
-use crate::store::rows::Idempotency;
+use crate::store::rows::{CollectionKey, Idempotency};
 
 /// How long an outcome is remembered, in milliseconds.
 const LIFETIME: i64 = 24 * 60 * 60 * 1000;
 
-const FIND: &str = "SELECT request_hash, outcome FROM tokens WHERE account = ? AND region = ? AND operation = ? AND token = ?";
+const FIND: &str = "SELECT t.request_hash, t.outcome FROM tokens t JOIN collections c ON c.id = t.collection AND c.dropped = 0
+    WHERE t.account = ? AND t.region = ? AND t.operation = ? AND t.token = ?";
 
-const INSERT: &str = "INSERT INTO tokens (account, region, operation, token, request_hash, outcome, created_at)
-    VALUES (?, ?, ?, ?, ?, ?, ?)";
+// In place of the row of a deleted collection that is not cleared away yet.
+const INSERT: &str =
+    "INSERT OR REPLACE INTO tokens (account, region, operation, token, collection, request_hash, outcome, created_at)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+
+#[cfg(test)]
+pub(super) const QUERIES: &[&str] = &[FIND];
 
 /// A write that clients may send with a token.
 pub(super) trait Operation: Write {
     /// The name of the AWS operation: tokens of two operations never meet.
     const NAME: &'static str;
+
+    /// The collection that it writes to: a token is forgotten with it.
+    fn collection(&self) -> CollectionKey;
 }
 
 /// Does `write` unless its token tells that it was done: then gives the outcome of that time.
@@ -63,6 +72,7 @@ where
             .bind(&token.tenant.region)
             .bind(W::NAME)
             .bind(&token.token)
+            .bind(self.write.collection())
             .bind(&token.request_hash[..])
             .bind(json)
             .bind(self.now)

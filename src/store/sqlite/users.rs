@@ -59,6 +59,10 @@ pub(super) struct Create {
 
 impl Operation for Create {
     const NAME: &'static str = "CreateUser";
+
+    fn collection(&self) -> CollectionKey {
+        self.collection
+    }
 }
 
 #[async_trait]
@@ -86,6 +90,10 @@ pub(super) struct Delete {
 
 impl Operation for Delete {
     const NAME: &'static str = "DeleteUser";
+
+    fn collection(&self) -> CollectionKey {
+        self.collection
+    }
 }
 
 #[async_trait]

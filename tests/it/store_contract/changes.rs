@@ -128,6 +128,43 @@ pub async fn loading_shows_what_is_there(mut world: World) {
     assert_eq!((faces_of_other.into_keys().collect::<Vec<_>>(), users_of_other.len()), (vec![of_other[0].row], 0));
 }
 
+pub async fn loading_takes_turns_with_others(world: World) {
+    const IMAGES: usize = 45;
+    const USERS: usize = 300;
+    let staff = world.collection("staff").await;
+    let mut faces = Vec::new();
+    for image in 0..IMAGES {
+        faces.extend(world.index(&staff, &image.to_string(), 100).await);
+    }
+    for user in 0..USERS {
+        let user_id = user.to_string();
+        world.store.create_user(staff.key, &user_id, None).await.unwrap();
+        // Every third has none.
+        if user % 3 < 2 {
+            let face_ids = ids(&faces[user * 2..][..2]);
+            world.store.associate_faces(association(&staff, &user_id, &face_ids), None).await.unwrap();
+        }
+    }
+    let (loaded, users) = load(&world, staff.key).await;
+    let mut rows: Vec<i64> = faces.iter().map(|face| face.row).collect();
+    rows.sort_unstable();
+    assert_eq!(loaded.into_keys().collect::<Vec<_>>(), rows);
+    assert_eq!(users.len(), USERS * 2 / 3);
+    assert!(users.values().all(|vectors| vectors.len() == 2));
+
+    // Asked for at the first face, answered before the last is shown.
+    let mut asked = None;
+    let mut answered = false;
+    let mut visit = |row: i64, _: &[f32]| {
+        let (store, tenant) = (Arc::clone(&world.store), world.tenant.clone());
+        let read = asked.get_or_insert_with(|| tokio::spawn(async move { store.collection(&tenant, "staff").await }));
+        answered |= Some(&row) == rows.last() && read.is_finished();
+    };
+    world.store.load_faces(staff.key, &mut visit).await.unwrap();
+    assert!(answered, "a read had to wait for the whole load");
+    assert_eq!(asked.unwrap().await.unwrap().unwrap().face_count, 4500);
+}
+
 pub async fn replayed_changes_equal_the_store(world: World) {
     let recorder = record(&world);
     let staff = world.collection("staff").await;

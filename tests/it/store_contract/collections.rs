@@ -96,6 +96,8 @@ pub async fn a_deleted_collection_is_gone_and_its_name_free(mut world: World) {
     assert_ne!(new.key, old.key);
     assert_eq!(new.face_count, 0);
     world.reopen().await;
+    assert_eq!(world.store.collection_by_key(new.key).await.unwrap(), new);
+    assert_fails!(world.store.collection_by_key(old.key).await, StoreError::NotFound(Missing::Collection));
     for key in [old.key, new.key] {
         assert_eq!(world.store.face(key, faces[0].face_id).await.unwrap(), None);
         assert_eq!(world.store.face_vector(key, faces[0].face_id).await.unwrap(), None);

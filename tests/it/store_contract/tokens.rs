@@ -76,3 +76,25 @@ pub async fn failures_are_not_remembered(world: World) {
     world.store.delete_user(staff.key, "ann", Some(world.token("t", 1))).await.unwrap();
     assert_eq!(world.store.user(staff.key, "ann").await.unwrap(), None);
 }
+
+pub async fn tokens_go_with_their_collection(mut world: World) {
+    let first = world.collection("staff").await;
+    world.store.create_user(first.key, "ann", Some(world.token("t", 1))).await.unwrap();
+    // Enough that the first collection is not cleared away when it is made again; the second is at once.
+    for image in 0..60 {
+        world.index(&first, &image.to_string(), 100).await;
+    }
+    world.store.delete_collection(&world.tenant, "staff").await.unwrap();
+    for _ in 0..2 {
+        let staff = world.collection("staff").await;
+        world.store.create_user(staff.key, "ann", Some(world.token("t", 1))).await.unwrap();
+        assert!(world.store.user(staff.key, "ann").await.unwrap().is_some(), "a token of a deleted collection was replayed");
+        world.store.create_user(staff.key, "ann", Some(world.token("t", 1))).await.unwrap();
+        world.reopen().await;
+        assert_fails!(world.store.create_user(staff.key, "bob", Some(world.token("t", 2))).await, StoreError::TokenMismatch);
+        world.store.delete_collection(&world.tenant, "staff").await.unwrap();
+    }
+    // Another request with the token of a deleted collection is no mismatch.
+    let staff = world.collection("staff").await;
+    world.store.create_user(staff.key, "bob", Some(world.token("t", 2))).await.unwrap();
+}
