@@ -10,12 +10,15 @@ use super::stored_face::StoredFace;
 use crate::api::members::{MaxFaces, MaxUserResults, Percent};
 use crate::api::number::Number;
 use crate::api::{ApiError, ApiResult};
-use crate::search::{Hit, Kind};
-use crate::store::{Collection, User};
+use crate::search::{Gallery, Kind};
+use crate::store::{Collection, CollectionKey, Face, Store, StoreResult, User};
 
 const DEFAULT_THRESHOLD: f32 = 80.0;
 const MOST_FACES: usize = 4096;
 const MOST_USERS: usize = 500;
+
+/// Scans for one answer: each but the first follows deletions of what the one before had found.
+const MOST_SCANS: usize = 8;
 
 /// A face of the collection and how alike it is.
 #[derive(Serialize)]
@@ -65,14 +68,41 @@ impl MatchOptions {
     pub fn except(self, row: i64) -> Self {
         Self { except: Some(row), ..self }
     }
+}
 
-    /// One more than wanted where the searched row itself will be among the hits.
-    fn search_for(&self) -> usize {
-        self.most + usize::from(self.except.is_some())
+/// What is searched for: faces or users.
+trait Searched: Sized {
+    const KIND: Kind;
+
+    /// Those of these rows that are there to be matched, in the order given.
+    async fn by_rows(store: &dyn Store, collection: CollectionKey, rows: &[i64]) -> StoreResult<Vec<Self>>;
+
+    fn row(&self) -> i64;
+}
+
+impl Searched for Face {
+    const KIND: Kind = Kind::Faces;
+
+    async fn by_rows(store: &dyn Store, collection: CollectionKey, rows: &[i64]) -> StoreResult<Vec<Self>> {
+        store.faces_by_rows(collection, rows).await
     }
 
-    fn pick(&self, hits: Vec<Hit>) -> Vec<Hit> {
-        hits.into_iter().filter(|hit| Some(hit.id) != self.except).take(self.most).collect()
+    fn row(&self) -> i64 {
+        self.row
+    }
+}
+
+impl Searched for User {
+    const KIND: Kind = Kind::Users;
+
+    async fn by_rows(store: &dyn Store, collection: CollectionKey, rows: &[i64]) -> StoreResult<Vec<Self>> {
+        let mut users = store.users_by_rows(collection, rows).await?;
+        users.retain(Self::is_active);
+        Ok(users)
+    }
+
+    fn row(&self) -> i64 {
+        self.row
     }
 }
 
@@ -83,18 +113,12 @@ pub async fn faces(
     probe: &[f32],
     options: MatchOptions,
 ) -> ApiResult<Vec<FaceMatch>> {
-    let (app, key) = (&context.app, collection.key);
-    let calibration = &app.vision.pack().calibration;
+    let calibration = &context.app.vision.pack().calibration;
     let floor = calibration.cosine_floor(options.threshold);
-    let hits = app.gallery.search(key, Kind::Faces, probe, floor, options.search_for()).await.map_err(ApiError::internal)?;
-    let hits = options.pick(hits);
-    let rows: Vec<i64> = hits.iter().map(|hit| hit.id).collect();
-    let found = app.store.faces_by_rows(key, &rows).await.map_err(|error| store_error(error, &collection.name, ""))?;
-    // A face that was deleted since the search is no longer a match.
-    let cosines: HashMap<i64, f32> = hits.into_iter().map(|hit| (hit.id, hit.cosine)).collect();
-    let matches = found
+    let best = best::<Face>(&context.app.gallery, &*context.app.store, collection, probe, floor, &options).await?;
+    let matches = best
         .into_iter()
-        .map(|face| FaceMatch { similarity: Number(calibration.similarity(cosines[&face.row])), face: face.into() });
+        .map(|(cosine, face)| FaceMatch { similarity: Number(calibration.similarity(cosine)), face: face.into() });
     Ok(matches.collect())
 }
 
@@ -105,22 +129,60 @@ pub async fn users(
     probe: &[f32],
     options: MatchOptions,
 ) -> ApiResult<Vec<UserMatch>> {
-    let (app, key) = (&context.app, collection.key);
-    let calibration = &app.vision.pack().calibration;
+    let calibration = &context.app.vision.pack().calibration;
     let floor = calibration.cosine_floor(options.threshold);
-    let hits = app.gallery.search(key, Kind::Users, probe, floor, options.search_for()).await.map_err(ApiError::internal)?;
-    let hits = options.pick(hits);
-    let rows: Vec<i64> = hits.iter().map(|hit| hit.id).collect();
-    let found = app.store.users_by_rows(key, &rows).await.map_err(|error| store_error(error, &collection.name, ""))?;
-    let cosines: HashMap<i64, f32> = hits.into_iter().map(|hit| (hit.id, hit.cosine)).collect();
-    let matches = found.into_iter().map(|user| UserMatch {
-        similarity: Number(calibration.similarity(cosines[&user.row])),
+    let best = best::<User>(&context.app.gallery, &*context.app.store, collection, probe, floor, &options).await?;
+    let matches = best.into_iter().map(|(cosine, user)| UserMatch {
+        similarity: Number(calibration.similarity(cosine)),
         user: MatchedUser { user_status: status(&user), user_id: user.user_id },
     });
     Ok(matches.collect())
 }
 
+/// The best matches and their cosines. What goes between the scan and the look-up is no match, and what it kept out of the answer is
+/// scanned for again.
+async fn best<T: Searched>(
+    gallery: &Gallery,
+    store: &dyn Store,
+    collection: &Collection,
+    probe: &[f32],
+    floor: f32,
+    options: &MatchOptions,
+) -> ApiResult<Vec<(f32, T)>> {
+    let mut best = Vec::new();
+    let mut gone = 0;
+    for _ in 0..MOST_SCANS {
+        // One more where the searched row itself will be among the hits.
+        let asked = options.most + usize::from(options.except.is_some()) + gone;
+        let hits = gallery.search(collection.key, T::KIND, probe, floor, asked).await.map_err(ApiError::internal)?;
+        let found_all = hits.len() < asked;
+        let rows: Vec<i64> = hits.iter().map(|hit| hit.id).filter(|row| Some(*row) != options.except).collect();
+        let found = T::by_rows(store, collection.key, &rows).await.map_err(|error| store_error(error, &collection.name, ""))?;
+        gone = rows.len() - found.len();
+        let cosines: HashMap<i64, f32> = hits.into_iter().map(|hit| (hit.id, hit.cosine)).collect();
+        best = found.into_iter().map(|found| (cosines[&found.row()], found)).collect();
+        if found_all || best.len() >= options.most {
+            break;
+        }
+    }
+    best.truncate(options.most);
+    Ok(best)
+}
+
 /// A user's status as lists and searches show it.
 pub fn status(user: &User) -> &'static str {
-    if user.is_active() { "ACTIVE" } else { "CREATED" }
+    status_after(false, user.is_active())
 }
+
+/// A user's status in the answer to a change of its faces: the official examples say `UPDATING`, and the next look says the rest.
+pub fn status_after(changed: bool, is_active: bool) -> &'static str {
+    match (changed, is_active) {
+        (true, _) => "UPDATING",
+        (false, true) => "ACTIVE",
+        (false, false) => "CREATED",
+    }
+}
+
+#[cfg(test)]
+#[path = "matches_tests.rs"]
+mod tests;

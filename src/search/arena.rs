@@ -6,6 +6,7 @@
 //! that a scan is at. Sparse chunks are merged into a fresh one that takes their place in the list; running scans keep the list
 //! that they began with.
 
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use super::VectorError;
@@ -26,6 +27,8 @@ pub struct Arena {
     isa: Isa,
     /// Held by a writer for the whole of a write, and by nobody during a scan.
     directory: Mutex<Directory>,
+    /// The directory's length, for those who must not wait for a writer.
+    len: AtomicUsize,
     chunks: RwLock<Chunks>,
 }
 
@@ -44,7 +47,7 @@ impl Arena {
     /// If the dimension is 0 or more than [`MAX_DIMENSION`].
     pub fn with_isa(dimension: usize, isa: Isa) -> Self {
         assert!((1..=MAX_DIMENSION).contains(&dimension), "unsupported dimension {dimension}");
-        Self { dimension, isa, directory: Mutex::default(), chunks: RwLock::default() }
+        Self { dimension, isa, directory: Mutex::default(), len: AtomicUsize::new(0), chunks: RwLock::default() }
     }
 
     /// Number of components of a vector.
@@ -54,7 +57,7 @@ impl Arena {
 
     /// Number of vectors.
     pub fn len(&self) -> usize {
-        self.directory().len()
+        self.len.load(Relaxed)
     }
 
     /// Whether there are no vectors.
@@ -74,6 +77,7 @@ impl Arena {
         let codes = Codes::of(vector);
         let mut directory = self.directory();
         let Slot { chunk, row } = directory.place(id);
+        self.len.store(directory.len(), Relaxed);
         let mut chunks = self.chunks();
         if chunk == chunks.len() {
             chunks = self.publish(|list| list.push(self.fresh()));
@@ -86,6 +90,7 @@ impl Arena {
     pub fn remove(&self, id: i64) -> bool {
         let mut directory = self.directory();
         let Some(slot) = directory.remove(id) else { return false };
+        self.len.store(directory.len(), Relaxed);
         write(&self.chunks()[slot.chunk]).clear(slot.row);
         if directory.is_empty(slot.chunk) {
             self.publish(|list| list[slot.chunk] = self.fresh());

@@ -7,7 +7,8 @@ use super::memory::Pages;
 use super::query::{Hit, Query, TopK};
 use super::simd::{BLOCK, COARSE_STEP, Candidate, FINE_STEP, Isa, STEP_BYTES, block_bytes};
 
-/// Rows of a full chunk: enough for its coarse plane to fill a huge page at 128 components. The unit tests want many chunks of few rows.
+/// Rows of a full chunk: enough for either plane of codes to fill a huge page at 128 components; the terms take a sixteenth of one more.
+/// The unit tests want many chunks of few rows.
 pub const CHUNK_ROWS: usize = if cfg!(test) { 512 } else { 32_768 };
 
 /// Rows of the smallest chunk that holds anything.

@@ -1,36 +1,40 @@
 //! The vectors of all collections, kept in step with the store.
 //!
-//! A collection's faces (or users) are loaded when they are first searched. Changes that the store commits while they load are
-//! queued and applied after, in order: the load reads one snapshot that began after the queue did, so each change is either in the snapshot or in the queue,
-//! or in both, and applying it twice does no harm.
+//! A collection's faces (or users) are loaded when they are first searched, and then stay in memory until the collection is deleted.
+//! Changes that the store commits while they load are queued and applied after, in order: all that the load reads is read after the
+//! queue began, so each change is either in what was read or in the queue, or in both, and applying it twice does no harm.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokio::sync::watch;
 
+use super::progress::Progress;
 use super::scanner::{Abandoned, Scanner};
 use super::user::user_vector;
 use super::{Arena, Hit, Query, VectorError};
-use crate::store::{Change, ChangeSink, CollectionKey, FaceVisitor, Store, StoreError, StoreResult, UserVisitor};
-
-/// How often a long load says how far it is.
-const PROGRESS_EVERY: Duration = Duration::from_secs(2);
+use crate::store::{Change, ChangeSink, Collection, CollectionKey, FaceVisitor, Store, StoreError, StoreResult, UserVisitor};
 
 /// Where collections are loaded from: every [`Store`], or a stand-in.
 #[async_trait]
 pub trait Source: Send + Sync {
-    /// Shows every face of one consistent snapshot.
+    /// The collection as it is now; fails with [`crate::store::Missing::Collection`] when it was deleted.
+    async fn describe(&self, collection: CollectionKey) -> StoreResult<Collection>;
+
+    /// Shows every face, as it was at some moment of the call.
     async fn faces(&self, collection: CollectionKey, visit: &mut FaceVisitor<'_>) -> StoreResult<()>;
 
-    /// Shows every user with faces of one consistent snapshot.
+    /// Shows every user with faces, as it was at some moment of the call.
     async fn users(&self, collection: CollectionKey, visit: &mut UserVisitor<'_>) -> StoreResult<()>;
 }
 
 #[async_trait]
 impl<S: Store + ?Sized> Source for S {
+    async fn describe(&self, collection: CollectionKey) -> StoreResult<Collection> {
+        self.collection_by_key(collection).await
+    }
+
     async fn faces(&self, collection: CollectionKey, visit: &mut FaceVisitor<'_>) -> StoreResult<()> {
         self.load_faces(collection, visit).await
     }
@@ -95,8 +99,8 @@ enum Edit {
 /// Size of what is in memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GallerySize {
-    /// Loaded arenas.
-    pub arenas: usize,
+    /// Collections that are held, those of faces and those of users each by itself.
+    pub collections: usize,
     /// Vectors in them.
     pub vectors: usize,
     /// Bytes allocated for them.
@@ -134,11 +138,12 @@ impl Gallery {
     /// Size of what is in memory.
     pub fn size(&self) -> GallerySize {
         let ready: Vec<Arc<Index>> = self.members.lock().values().filter_map(Member::ready).collect();
-        ready.iter().filter_map(|index| index.0.get()).fold(GallerySize::default(), |size, arena| GallerySize {
-            arenas: size.arenas + 1,
-            vectors: size.vectors + arena.len(),
-            bytes: size.bytes + arena.memory_bytes(),
-        })
+        let arenas = || ready.iter().filter_map(|index| index.0.get());
+        GallerySize {
+            collections: ready.len(),
+            vectors: arenas().map(|arena| arena.len()).sum(),
+            bytes: arenas().map(|arena| arena.memory_bytes()).sum(),
+        }
     }
 
     /// The index of a collection; loads it if nobody has yet, waits if somebody does.
@@ -259,6 +264,11 @@ impl Load {
                 self.replay(&index);
                 Ok(index)
             }
+            // Deleted since the search asked for it: nothing is found and, as nobody would ever remove it, nothing is kept.
+            Err(StoreError::NotFound(_)) => {
+                self.forget();
+                Ok(index)
+            }
             Err(error) => {
                 tracing::error!(collection = self.key.0.0, %error, "a collection could not be loaded");
                 self.forget();
@@ -270,7 +280,7 @@ impl Load {
 
     async fn read(&self, source: &dyn Source, index: &Index) -> StoreResult<()> {
         let (collection, kind) = self.key;
-        let mut progress = Progress::new(collection, kind);
+        let mut progress = Progress::new(source.describe(collection).await?, kind);
         match kind {
             Kind::Faces => {
                 let mut visit = |row: i64, vector: &[f32]| {
@@ -325,38 +335,5 @@ impl Load {
 impl Drop for Load {
     fn drop(&mut self) {
         self.forget();
-    }
-}
-
-struct Progress {
-    collection: i64,
-    kind: Kind,
-    count: u64,
-    began: Instant,
-    reported: Instant,
-}
-
-impl Progress {
-    fn new(collection: CollectionKey, kind: Kind) -> Self {
-        let now = Instant::now();
-        Self { collection: collection.0, kind, count: 0, began: now, reported: now }
-    }
-
-    fn step(&mut self) {
-        self.count += 1;
-        // The clock is read rarely enough not to show.
-        if self.count.is_multiple_of(4096) && self.reported.elapsed() >= PROGRESS_EVERY {
-            self.reported = Instant::now();
-            tracing::info!(collection = self.collection, kind = ?self.kind, count = self.count, "loading vectors");
-        }
-    }
-
-    fn done(&self) {
-        let (count, elapsed) = (self.count, self.began.elapsed());
-        if elapsed >= PROGRESS_EVERY {
-            tracing::info!(collection = self.collection, kind = ?self.kind, count, ?elapsed, "loaded vectors");
-        } else {
-            tracing::debug!(collection = self.collection, kind = ?self.kind, count, ?elapsed, "loaded vectors");
-        }
     }
 }

@@ -28,12 +28,13 @@ impl Pages {
         // Room to begin on a huge page; what is not used of it is never touched.
         let slack = if len < HUGE { 0 } else { HUGE };
         let map = MmapMut::map_anon(len + slack).expect("out of memory");
+        let start = if slack == 0 { 0 } else { map.as_ptr().align_offset(HUGE).min(slack) };
         #[cfg(target_os = "linux")]
         if slack > 0 {
-            // Where huge pages are switched off, ordinary ones do.
-            let _ = map.advise(memmap2::Advice::HugePage);
+            // Only those that are used whole: a touch of the rest would make a huge page of it too. Where huge pages are switched off,
+            // ordinary ones do.
+            let _ = map.advise_range(memmap2::Advice::HugePage, start, len / HUGE * HUGE);
         }
-        let start = if slack == 0 { 0 } else { map.as_ptr().align_offset(HUGE).min(slack) };
         Self { map: Some(map), start, len }
     }
 

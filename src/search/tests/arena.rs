@@ -216,6 +216,19 @@ fn chunks_fill_merge_and_empty() {
 }
 
 #[test]
+fn a_row_takes_what_the_documentation_says() {
+    let arena = Arena::new(128);
+    let vectors = scattered(20 * CHUNK_ROWS, 128);
+    for (id, vector) in (0i64..).zip(&vectors) {
+        arena.insert(id, vector).unwrap();
+        if arena.len() >= 8 * CHUNK_ROWS && arena.len().is_multiple_of(CHUNK_ROWS) {
+            // Book-keeping of a chunk is a larger share of the small chunks of this test.
+            assert!((671..=692).contains(&(arena.memory_bytes() / arena.len())), "{} bytes", arena.memory_bytes() / arena.len());
+        }
+    }
+}
+
+#[test]
 fn scans_beside_writers_see_each_stable_row_once() {
     let vectors = scattered(8 * CHUNK_ROWS, 16);
     let arena = Arena::new(16);

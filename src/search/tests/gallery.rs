@@ -1,12 +1,14 @@
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 
 use super::{ids, scattered};
 use crate::search::{Gallery, Kind, SearchError, Source, user_vector};
-use crate::store::{Change, ChangeSink, CollectionKey, FaceVector, FaceVisitor, StoreError, StoreResult, UserVisitor};
+use crate::store::{
+    Change, ChangeSink, Collection, CollectionKey, FaceVector, FaceVisitor, Missing, PackId, StoreError, StoreResult, UserVisitor,
+};
 
 const COLLECTION: CollectionKey = CollectionKey(7);
 const DIMENSION: usize = 32;
@@ -16,12 +18,28 @@ const DIMENSION: usize = 32;
 struct Shelf {
     faces: Mutex<BTreeMap<i64, Vec<f32>>>,
     users: Mutex<BTreeMap<i64, Vec<Vec<f32>>>>,
+    dropped: AtomicBool,
     loads: AtomicUsize,
     failures: AtomicUsize,
 }
 
 #[async_trait]
 impl Source for Shelf {
+    async fn describe(&self, key: CollectionKey) -> StoreResult<Collection> {
+        if self.dropped.load(Relaxed) {
+            return Err(StoreError::NotFound(Missing::Collection));
+        }
+        Ok(Collection {
+            key,
+            name: "staff".to_owned(),
+            model_version: "7.0".to_owned(),
+            pack: PackId { name: "default".to_owned(), version: "1".to_owned() },
+            created_at: 0,
+            face_count: self.faces.lock().unwrap().len() as u64,
+            user_count: self.users.lock().unwrap().len() as u64,
+        })
+    }
+
     async fn faces(&self, _: CollectionKey, visit: &mut FaceVisitor<'_>) -> StoreResult<()> {
         self.loads.fetch_add(1, Relaxed);
         if self.failures.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok() {
@@ -75,6 +93,7 @@ impl World {
             Change::CollectionDropped { .. } => {
                 self.shelf.faces.lock().unwrap().clear();
                 self.shelf.users.lock().unwrap().clear();
+                self.shelf.dropped.store(true, Relaxed);
             }
         }
         self.gallery.committed(&[change]);
@@ -166,7 +185,10 @@ async fn a_dropped_collection_is_gone_and_gives_its_memory_back() {
     assert!(world.gallery.size().bytes > 0);
     world.write(Change::CollectionDropped { collection: COLLECTION });
     assert_eq!(world.gallery.size(), crate::search::GallerySize::default());
-    assert!(world.search(Kind::Faces, &vectors[3], -1.0, 5).await.is_empty());
+    for kind in [Kind::Faces, Kind::Users] {
+        assert!(world.search(kind, &vectors[3], -1.0, 5).await.is_empty());
+    }
+    assert_eq!(world.gallery.size().collections, 0, "a search after the deletion left something that nobody removes");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 mod arena;
 mod gallery;
 mod scanner;
+mod store;
 
 use super::Hit;
 
