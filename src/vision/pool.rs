@@ -170,7 +170,8 @@ mod tests {
                 networks.embed(&image, &[&faces[0]]).expect("embeds").remove(0)
             })
         };
-        let (first, second) = (embed(reference.faces[0].clone()).await.expect("runs"), embed(reference.faces[1].clone()).await.expect("runs"));
+        let (first, second) =
+            (embed(reference.faces[0].clone()).await.expect("runs"), embed(reference.faces[1].clone()).await.expect("runs"));
         assert_eq!(first.len(), 128);
         assert!((dot(&first, &first) - 1.0).abs() < 1e-5);
         // The same face, half as large and turned by a right angle and back: still the same person.
