@@ -11,7 +11,7 @@ from analyzer_export import EVEN
 from analyzer_spec import SIDE
 
 TEXT = Template("""## Analyzer
-$cost. A wider aligned crop, 96x96, goes through a 3x3/2 stem and four stages of widths 24-48-80-128 with
+$cost. A wider aligned crop, 64x64, goes through a 3x3/2 stem and four stages of widths 24-48-80-128 with
 0-1-2-2 residual blocks of dense 3x3 convolutions, ReLU, batch norm. The mean of the last map and a small fully connected
 layer over all of it feed one linear head per output. Probabilities are calibrated inside the graph. In training one more head learns
 the embedder's teacher's embedding: who somebody is says much about age, gender and beard.

@@ -10,7 +10,7 @@ from analyzer_spec import AGES, ATTRIBUTES, EMOTIONS, OUTPUTS
 
 WIDTHS, DEPTHS = (24, 48, 80, 128), (0, 1, 2, 2)
 GRID, NECK, FEATURES = 6, 24, 128
-"""Side of the last map at 96 pixels, channels of it that keep their place, and their mixture."""
+"""Side that the last map is brought to, channels of it that keep their place, and their mixture."""
 POSE_UNIT, GAZE_UNIT, AGE_UNIT = 10.0, 10.0, 10.0
 """Degrees and years per unit of the heads' and losses' scale."""
 CONFUSED = EMOTIONS.index("CONFUSED")
@@ -37,7 +37,7 @@ class Block(nn.Module):
 
 
 class Analyzer(nn.Module):
-    """RGB crops [N, 3, S, S] scaled to -1..1 (S = 96 in use) to raw outputs by name.
+    """RGB crops [N, 3, S, S] scaled to -1..1 (S = 64 in use) to raw outputs by name.
 
     Raw means: landmarks 0..1 of the crop, pose in degrees, eye direction in degrees with a logit,
     and logits for all else; export.py turns the logits into calibrated probabilities.

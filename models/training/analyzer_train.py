@@ -1,7 +1,4 @@
-"""Train the analyzer on random views; seeded and resumable, for a time given.
-
-Most of the time goes to crops of 64 pixels, which train twice as fast; the last part sees the full 96.
-"""
+"""Train the analyzer on random views; seeded and resumable, for a time given."""
 
 from __future__ import annotations
 
@@ -18,11 +15,10 @@ import torch
 import data
 import warm
 from analyzer_model import Analyzer, losses
-from analyzer_spec import ATTRIBUTES, SIDE
-from analyzer_views import TABLES, Views, normalised
+from analyzer_spec import ATTRIBUTES
+from analyzer_views import TABLES, Views, normalised, shown
 from training import Run
 
-SMALL_SIDE, SMALL_SHARE = 64, 0.6
 AHEAD = 4
 """Batches that a second process draws ahead."""
 SHARES = {"celeba-9k": 1.0, "utkface": 1.0, "masks": 0.8, "film-faces": 0.5, "synthetic-faces": 1.0, "fer-emotions": 0.6}
@@ -54,13 +50,12 @@ def shop() -> tuple[Views, np.ndarray]:
     return views, chances(views)
 
 
-def draw(seed: tuple[int, ...], count: int, side: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def draw(seed: tuple[int, ...], count: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """A batch of training views and their labels."""
     views, chance = shop()
     rng = np.random.default_rng(seed)
     batch = [views.random(int(row), rng) for row in rng.choice(len(chance), count, p=chance)]
-    faces = [v.face if side == SIDE else cv2.resize(v.face, (side, side), interpolation=cv2.INTER_AREA) for v in batch]
-    return np.stack(faces), {name: np.stack([v.labels[name] for v in batch]).astype(np.float32) for name in TABLES}
+    return np.stack([shown(v.face) for v in batch]), {name: np.stack([v.labels[name] for v in batch]).astype(np.float32) for name in TABLES}
 
 
 def main() -> None:
@@ -78,14 +73,14 @@ def main() -> None:
     torch.manual_seed(options.seed)
     model = Analyzer().to(memory_format=torch.channels_last)
     if options.warm:
-        warm.start(model, data.PACK / "analyzer.onnx", normalised(draw((0,), 256, SIDE)[0]))
+        warm.start(model, data.PACK / "analyzer.onnx", normalised(draw((0,), 256)[0]))
     run = Run(model, options.checkpoint, options.minutes, options.rate, decay=0.03)
     with ProcessPoolExecutor(1) as pool:
         coming: deque[Future] = deque()
-        for share in run.steps():
+        for _ in run.steps():
             while len(coming) < AHEAD:
                 seed = (options.seed, run.step, len(coming))
-                coming.append(pool.submit(draw, seed, options.batch, SMALL_SIDE if share < SMALL_SHARE else SIDE))
+                coming.append(pool.submit(draw, seed, options.batch))
             faces, labels = coming.popleft().result()
             target = {name: torch.from_numpy(values) for name, values in labels.items()}
             with torch.autocast("cpu", torch.bfloat16):

@@ -10,11 +10,11 @@ import torch
 
 import data
 import geometry
-from analyzer_spec import ATTRIBUTES, MIRROR, NAMES, SCALE, SIDE
+from analyzer_spec import ATTRIBUTES, DRAWN, MIRROR, NAMES, SCALE, SIDE
 
 Rng = np.random.Generator
-TO_CROP = geometry.similarity(geometry.template(geometry.WIDE_SIDE, geometry.WIDE_SCALE), geometry.template(SIDE, SCALE))
-"""From a cached wide crop to the analyzer's crop."""
+TO_CROP = geometry.similarity(geometry.template(geometry.WIDE_SIDE, geometry.WIDE_SCALE), geometry.template(DRAWN, SCALE))
+"""From a cached wide crop to the drawn crop."""
 MOUTH = [ATTRIBUTES.index(name) for name in ("mouth_open", "smile", "beard", "mustache")]
 EYES_OPEN, OCCLUDED = ATTRIBUTES.index("eyes_open"), ATTRIBUTES.index("face_occluded")
 GLASSES = [ATTRIBUTES.index(name) for name in ("eyeglasses", "sunglasses")]
@@ -34,7 +34,7 @@ class View:
 
     def points(self, *names: str) -> np.ndarray:
         """Landmarks in pixels."""
-        return self.labels["landmarks"][[AT[name] for name in names]] * SIDE
+        return self.labels["landmarks"][[AT[name] for name in names]] * DRAWN
 
     def forget(self, name: str, columns: list[int] | slice = slice(None)) -> None:
         """Mark labels as unknown because what they describe is hidden."""
@@ -49,6 +49,13 @@ class View:
         self.labels["attributes"][OCCLUDED] = self.labels["attributes_weight"][OCCLUDED] = 1
 
 
+def drawn(wide: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """The crop [96, 96, 3] of a wide crop, moved so that `shown` puts pixel p at p * SIDE / DRAWN."""
+    matrix = matrix.copy()
+    matrix[:, 2] += 0.5 * (DRAWN / SIDE - 1)
+    return cv2.warpAffine(wide, matrix, (DRAWN, DRAWN))
+
+
 def jittered(wide: np.ndarray, labels: dict[str, np.ndarray], rng: Rng) -> View:
     """The aligned crop as a detector that is a little wrong would cut it; mirrored half of the time."""
     labels = {name: np.array(values) for name, values in labels.items()}
@@ -60,20 +67,25 @@ def jittered(wide: np.ndarray, labels: dict[str, np.ndarray], rng: Rng) -> View:
         linear[:, 0] *= -1
         labels["pose"] *= [-1, -1, 1]
         labels["gaze"] *= [-1, 1, 1]
-    middle = np.array([SIDE / 2, SIDE / 2])
+    middle = np.array([DRAWN / 2, DRAWN / 2])
     matrix = np.column_stack([linear, middle - linear @ middle + rng.normal(0, 1.5, 2)])
     labels["pose"][0] += angle
-    points = geometry.apply(matrix, labels["landmarks"] * SIDE) / SIDE
+    points = geometry.apply(matrix, labels["landmarks"] * DRAWN) / DRAWN
     labels["landmarks"] = (points[MIRROR] if mirror else points).astype(np.float32)
     if mirror:
         labels["landmarks_weight"] = labels["landmarks_weight"][MIRROR]
-    return View(cv2.warpAffine(wide, geometry.compose(matrix, TO_CROP), (SIDE, SIDE)), labels)
+    return View(drawn(wide, geometry.compose(matrix, TO_CROP)), labels)
 
 
 def normalised(faces: np.ndarray) -> torch.Tensor:
     """Crops uint8 [N, S, S, 3] as the network's input."""
     x = torch.from_numpy(faces).permute(0, 3, 1, 2).float()
     return ((x - 127.5) / 127.5).contiguous(memory_format=torch.channels_last)
+
+
+def shown(face: np.ndarray) -> np.ndarray:
+    """A drawn crop as the network sees it."""
+    return cv2.resize(face, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
 
 
 def blended(face: np.ndarray, cover: np.ndarray, paint: np.ndarray, opacity: float = 1.0) -> np.ndarray:
@@ -85,10 +97,10 @@ def blended(face: np.ndarray, cover: np.ndarray, paint: np.ndarray, opacity: flo
 def paint(rng: Rng, other: np.ndarray) -> np.ndarray:
     """What covers a face: plain cloth, or a magnified patch of another picture."""
     if rng.random() < 0.5:
-        shade = cv2.resize(rng.normal(1, 0.08, (4, 4)).astype(np.float32), (SIDE, SIDE))
+        shade = cv2.resize(rng.normal(1, 0.08, (4, 4)).astype(np.float32), (DRAWN, DRAWN))
         return np.clip(rng.uniform(15, 245, 3) * shade[:, :, None], 0, 255)
     x, y = rng.integers(0, other.shape[0] - 40, 2)
-    return cv2.resize(other[y : y + 40, x : x + 40], (SIDE, SIDE)).astype(np.float32)
+    return cv2.resize(other[y : y + 40, x : x + 40], (DRAWN, DRAWN)).astype(np.float32)
 
 
 def with_mask(view: View, rng: Rng, other: np.ndarray) -> None:
@@ -98,7 +110,7 @@ def with_mask(view: View, rng: Rng, other: np.ndarray) -> None:
     bridge = nose + (view.points("eyeLeft", "eyeRight").mean(0) - nose) * rng.uniform(-0.3, 0.6)
     lift = rng.uniform(0.1, 0.6)
     outline = [left + (top_left - left) * lift, bridge, right + (top_right - right) * lift, right, chin + [0, 3], left]
-    cover = np.zeros((SIDE, SIDE), np.uint8)
+    cover = np.zeros((DRAWN, DRAWN), np.uint8)
     cv2.fillPoly(cover, [np.int32(np.array(outline) + rng.normal(0, 1, (6, 2)))], 255)
     view.face = blended(view.face, cover, paint(rng, other))
     view.is_occluded()
@@ -112,7 +124,7 @@ def with_sunglasses(view: View, rng: Rng) -> None:
     span = np.linalg.norm(eyes[1] - eyes[0])
     wide, high = span * rng.uniform(0.33, 0.47), span * rng.uniform(0.2, 0.38)
     angle = float(np.degrees(np.arctan2(*(eyes[1] - eyes[0])[::-1])))
-    cover = np.zeros((SIDE, SIDE), np.uint8)
+    cover = np.zeros((DRAWN, DRAWN), np.uint8)
     boxed = rng.random() < 0.4
     for centre in eyes:
         centre = tuple(map(float, centre + [0, high * rng.uniform(0, 0.3)]))
@@ -121,7 +133,7 @@ def with_sunglasses(view: View, rng: Rng) -> None:
         else:
             cv2.ellipse(cover, tuple(map(int, centre)), (int(wide), int(high)), angle, 0, 360, 255, -1)
     cv2.line(cover, *(tuple(map(int, eye)) for eye in eyes), 255, int(rng.integers(1, 4)))
-    fade = np.linspace(1, rng.uniform(0.6, 2.2), SIDE)[:, None, None]
+    fade = np.linspace(1, rng.uniform(0.6, 2.2), DRAWN)[:, None, None]
     view.face = blended(view.face, cover, rng.uniform(5, 60, 3) * fade, rng.uniform(0.82, 1.0))
     view.labels["attributes"][GLASSES] = view.labels["attributes_weight"][GLASSES] = 1
     view.is_occluded()
@@ -140,7 +152,7 @@ def with_object(view: View, rng: Rng, other: np.ndarray) -> None:
     else:
         centre = view.points(where)[0] + rng.normal(0, span * 0.1, 2)
     size = rng.uniform(0.3, 0.7, 2) * span
-    cover = np.zeros((SIDE, SIDE), np.uint8)
+    cover = np.zeros((DRAWN, DRAWN), np.uint8)
     cv2.ellipse(cover, tuple(map(int, centre)), tuple(map(int, size)), rng.uniform(0, 180), 0, 360, 255, -1)
     view.face = blended(view.face, cover, paint(rng, other))
     if where == "beside":
@@ -157,7 +169,7 @@ def with_object(view: View, rng: Rng, other: np.ndarray) -> None:
 def cut_off(view: View, rng: Rng) -> None:
     """End the picture somewhere: at the forehead or a cheek, which hides nothing, or inside the face."""
     edge, deep = int(rng.integers(4)), rng.random() < 0.3
-    depth = int(SIDE * (rng.uniform(0.36, 0.6) if deep else rng.uniform(0.02, 0.16)))
+    depth = int(DRAWN * (rng.uniform(0.36, 0.6) if deep else rng.uniform(0.02, 0.16)))
     turned = np.rot90(view.face, edge).copy()
     turned[:depth] = 0
     view.face = np.ascontiguousarray(np.rot90(turned, -edge))
@@ -180,7 +192,7 @@ def damaged(face: np.ndarray, rng: Rng) -> np.ndarray:
     if rng.random() < 0.3:
         small = int(rng.integers(28, 80))
         face = cv2.resize(face, (small, small), interpolation=cv2.INTER_AREA)
-        face = cv2.resize(face, (SIDE, SIDE), interpolation=int(rng.integers(1, 3)))
+        face = cv2.resize(face, (DRAWN, DRAWN), interpolation=int(rng.integers(1, 3)))
     if rng.random() < 0.1:
         noise = rng.normal(0, rng.uniform(2, 10), face.shape)
         face = np.clip(face + noise, 0, 255).astype(np.uint8)
@@ -214,5 +226,5 @@ class Views:
         return view
 
     def plain(self, rows: np.ndarray) -> np.ndarray:
-        """The crops [N, 96, 96, 3] that the server would cut."""
-        return np.stack([cv2.warpAffine(self.crops[row], TO_CROP, (SIDE, SIDE)) for row in rows])
+        """The crops [N, 64, 64, 3] that the server would cut."""
+        return np.stack([shown(drawn(self.crops[row], TO_CROP)) for row in rows])

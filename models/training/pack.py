@@ -14,11 +14,11 @@ from onnx import shape_inference
 import data
 import evaluate
 
-VERSION = "0.1.0"
+VERSION = "0.2.0"
 LICENCE = "Apache-2.0 (weights trained on non-commercial research data, see CARD.md)"
 DESCRIPTION = "The project's own detector, embedder and analyzer, taught by small public models."
 RGB = 'color = "rgb"\nmean = [127.5, 127.5, 127.5]\nstd = [127.5, 127.5, 127.5]\nalignment = "arcface-5"'
-ANALYZER = "size = 96\n" + RGB + "\nscale = 0.7"
+ANALYZER = "size = 64\n" + RGB + "\nscale = 0.7"
 
 
 def entry(pack: Path, name: str, rest: str) -> str:
