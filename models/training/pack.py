@@ -13,6 +13,7 @@ from onnx import shape_inference
 
 import data
 import evaluate
+import evaluate_embedder
 
 VERSION = "0.2.0"
 LICENCE = "Apache-2.0 (weights trained on non-commercial research data, see CARD.md)"
@@ -61,7 +62,7 @@ def toml(pack: Path, figures: dict[str, dict]) -> str:
         f'name = "default"\nversion = "{VERSION}"\nlicence = "{LICENCE}"\n'
         f'description = "{DESCRIPTION}"\n',
         entry(pack, "detector", detector),
-        entry(pack, "embedder", f"size = 112\n{RGB}\ndimensions = 128"),
+        entry(pack, "embedder", f"size = 112\n{RGB}\ndimensions = 128\nflip = {str(evaluate_embedder.FLIP).lower()}"),
     ]
     if (pack / "analyzer.onnx").exists():
         parts.append(entry(pack, "analyzer", ANALYZER))
