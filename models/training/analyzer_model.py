@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from analyzer_spec import AGES, ATTRIBUTES, EMOTIONS, OUTPUTS
+from layers import Block, conv
 
 WIDTHS, DEPTHS = (24, 48, 80, 128), (0, 1, 2, 2)
 GRID, NECK, FEATURES = 6, 24, 128
@@ -16,24 +17,6 @@ POSE_UNIT, GAZE_UNIT, AGE_UNIT = 10.0, 10.0, 10.0
 CONFUSED = EMOTIONS.index("CONFUSED")
 # Where the landmarks of an average face are, so that the head learns differences: half the crop.
 CENTRE = 0.5
-
-
-def conv(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:
-    """Convolution without bias, then batch norm."""
-    layer = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
-    return nn.Sequential(layer, nn.BatchNorm2d(outputs))
-
-
-class Block(nn.Module):
-    """Two 3 x 3 convolutions around a shortcut."""
-
-    def __init__(self, width: int):
-        super().__init__()
-        self.first, self.second = conv(width, width), conv(width, width)
-        nn.init.zeros_(self.second[1].weight)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.relu(x + self.second(functional.relu(self.first(x))))
 
 
 class Analyzer(nn.Module):

@@ -6,8 +6,9 @@ since ONNX Runtime computes it inside the convolution; PReLU costs half as much 
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
+
+from layers import Block, conv
 
 STEM = 32
 WIDTHS = (64, 128, 256)
@@ -15,24 +16,6 @@ DEPTHS = (1, 2, 1)
 HEAD = 512
 SIDE, GRID = 112, 7
 """Side of the crop and of the last feature map."""
-
-
-def conv(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:
-    """Convolution without bias, then batch norm."""
-    layer = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False)
-    return nn.Sequential(layer, nn.BatchNorm2d(outputs))
-
-
-class Block(nn.Module):
-    """Two 3 x 3 convolutions around a shortcut."""
-
-    def __init__(self, width: int):
-        super().__init__()
-        self.first, self.second = conv(width, width), conv(width, width)
-        nn.init.zeros_(self.second[1].weight)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.relu(x + self.second(torch.relu(self.first(x))))
 
 
 class Embedder(nn.Module):
