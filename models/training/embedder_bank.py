@@ -9,6 +9,7 @@ from __future__ import annotations
 import mmap
 import multiprocessing
 import os
+import time
 from itertools import count
 
 import cv2
@@ -25,6 +26,8 @@ STEP = 1 / 20
 """Maps are kept standardised, in steps of this many standard deviations, up to 6 on either side."""
 SHARPER = {"utkface": 2.0, "synthetic-faces": 4.0, "masks": 1.5, "fer-emotions": 0.25}
 """How often a source is drawn, relative to its faces: clear photos more, tiny grey ones less."""
+MOST_LOOKS = 4
+"""How often a row may be learnt from on average; more, and the network learns the rows by heart."""
 
 
 def shared(shape: tuple[int, ...], kind: type) -> np.ndarray:
@@ -50,12 +53,19 @@ class Bank:
         self.views = shared((rows, views.SIDE, views.SIDE, 3), np.uint8)
         self.targets = shared((rows, 128), np.float32)
         self.maps = [shared((rows, *shape), np.int8) for shape in teacher.MAPS.values()]
-        self.written = shared((1,), np.int64)
+        self.written, self.taken = shared((1,), np.int64), 0
 
     @property
     def count(self) -> int:
         """How many rows are filled."""
         return min(int(self.written[0]), self.rows)
+
+    def take(self, size: int, rng: np.random.Generator) -> np.ndarray:
+        """Numbers of random rows; waits where more has been taken than the rows bear."""
+        self.taken += size
+        while self.taken > MOST_LOOKS * self.written[0]:
+            time.sleep(0.1)
+        return rng.integers(0, self.count, size)
 
     def put(self, crops: np.ndarray, targets: np.ndarray, maps: list[np.ndarray]) -> None:
         """Write rows over the oldest ones."""

@@ -117,7 +117,7 @@ def main() -> None:
     run = Run(model, CHECKPOINT, options.minutes, options.rate, decay=0.05)
     rng = np.random.default_rng([7, run.step])
     for _ in run.steps():
-        rows = rng.integers(0, bank.count, options.batch)
+        rows = bank.take(options.batch, rng)
         target, steps = torch.from_numpy(bank.targets[rows]), [torch.from_numpy(m[rows]) for m in bank.maps]
         with torch.autocast("cpu", torch.bfloat16):
             y, maps = model(scaled(bank.views[rows]))
