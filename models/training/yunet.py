@@ -103,7 +103,7 @@ class Detector:
 def steadied(detector: Detector, image: np.ndarray, side: int, faces: Faces) -> Faces:
     """The same faces with landmarks averaged over three sizes of the image and its mirror images.
 
-    YuNet's landmarks of one face differ by 6 % of the eye distance between two sizes of a photo.
+    YuNet's landmarks of one face differ by 7 % of the eye distance between two sizes of a photo.
     """
     total, seen = np.zeros_like(faces.landmarks), np.zeros(len(faces))
     for zoom in ZOOMS if len(faces) else ():
