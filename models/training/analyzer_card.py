@@ -56,8 +56,8 @@ $groups
 Weak spots: labels of CelebA are of celebrities, mostly under 50 and light-skinned, at low resolution; glasses, beards
 and smiles of others rest on that. UTKFace's race label is its annotators' guess and shows differences in age and gender
 errors only. Profiles have five landmarks from the detector and otherwise what the network extends. Expressions are posed or
-played, not felt. Gender is a guess from looks and says nothing of identity. Eyes open and eye
-direction are no better than their teacher, which sees 20 pixels between the eyes here.
+played, not felt. Gender is a guess from looks and says nothing of identity. Closed eyes are mostly
+called open (the table's balanced figure). Eyes open and eye direction are no better than their teacher, which sees 20 pixels between the eyes here.
 """)
 
 
