@@ -62,7 +62,7 @@ async fn until_indexed(known: &Mutex<Acknowledged>, faces: usize) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), wait).await.expect("the server indexes");
+    tokio::time::timeout(Duration::from_mins(1), wait).await.expect("the server indexes");
 }
 
 /// Indexes images under ever new names, and deletes every other image's faces, until the server is gone.
