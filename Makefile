@@ -11,7 +11,7 @@ TRAINER := $(CACHE)/trainer/.complete
 NODE_CLIENT := tests/clients/javascript/node_modules/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-rust test-clients lint doc check models clean \
+.PHONY: help run build test test-rust test-clients test-models lint doc check models clean \
     bench bench-parts bench-index-faces bench-recognition bench-engine bench-scale bench-side-by-side
 
 help: ## List what can be made
@@ -72,6 +72,9 @@ check: lint doc ## Licences, banned and unused dependencies on top of lint and d
 models: $(TRAINER) ## Train the networks of models/default from the images and teachers in ../shared; takes hours
 	cd models/training && for step in prepare embedder_train detector_train analyzer_teachers analyzer_labels analyzer_train \
 	    analyzer_export export evaluate pack; do $(CACHE)/trainer/bin/python $$step.py || exit 1; done
+
+test-models: $(TRAINER) ## Run the tests of the training recipe; installs PyTorch
+	cd models/training && $(CACHE)/trainer/bin/python -m pytest -q
 
 clean: ## Delete everything that was built or fetched
 	cargo clean
