@@ -1,5 +1,8 @@
 # The front door. Needs Rust, Python 3 with pip and venv, make and a C compiler; fetches everything else into .cache/.
 
+# Official builds of ONNX Runtime report to their makers unless this is set; the server sets it for itself.
+export ORT_DISABLE_TELEMETRY := 1
+
 PYTHON ?= python3
 CACHE := $(CURDIR)/.cache
 VENV := $(CACHE)/venv

@@ -11,13 +11,14 @@ ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("LOOKALIKE_BIN", ROOT / "target" / "debug" / "lookalike"))
 # Of the caller's settings only those that say which networks to run reach the server.
 KEPT = ("LOOKALIKE_MODELS", "LOOKALIKE_PACK")
+DROPPED = ("LOOKALIKE_", "AWS_", "ORT_DISABLE_")
 START_SECONDS = 60
 STOP_SECONDS = 20
 
 
 def environment(**extra: str) -> dict[str, str]:
     """This process's environment without what would change how servers and SDKs behave."""
-    plain = {name: value for name, value in os.environ.items() if name in KEPT or not name.startswith(("LOOKALIKE_", "AWS_"))}
+    plain = {name: value for name, value in os.environ.items() if name in KEPT or not name.startswith(DROPPED)}
     return plain | extra
 
 

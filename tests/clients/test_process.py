@@ -111,3 +111,14 @@ def test_a_health_check_asks_a_running_server(server, run):
         free.bind(("127.0.0.1", 0))
         result = run(BINARY, "health", "--listen", f"127.0.0.1:{free.getsockname()[1]}")
     assert result.returncode == 1 and "no answer from" in result.stderr
+
+
+def test_nothing_is_reported_to_the_makers_of_onnx_runtime(tmp_path, monkeypatch):
+    """Its official builds first write an id of the device below the home folder, then call home."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    (tmp_path / "home").mkdir()
+    server = Server(tmp_path / "data")
+    assert RawClient(server.url).call("ListCollections", {})[0] == 200
+    server.stop()
+    assert list((tmp_path / "home").iterdir()) == []
