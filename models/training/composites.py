@@ -196,11 +196,9 @@ class Composer:
         low, high = np.maximum(shift, 0), np.minimum(shift + small.shape[1::-1], side)
         part = small[low[1] - shift[1] : high[1] - shift[1], low[0] - shift[0] : high[0] - shift[0]]
         canvas[low[1] : high[1], low[0] : high[0]] = part
-        boxes, points = self.box[rows] * scale, self.points[rows] * scale
-        if mirror:
-            boxes = boxes[:, [2, 1, 0, 3]] * [-1, 1, -1, 1] + [small.shape[1], 0] * 2
-            points = points[:, [1, 0, 2, 4, 3]] * [-1, 1] + [small.shape[1], 0]
-        boxes, points = boxes + np.tile(shift, 2), points + shift
+        faces = yunet.Faces(self.box[rows] * scale, self.points[rows] * scale, self.score[rows])
+        faces = faces.mirrored(small.shape[1]) if mirror else faces
+        boxes, points = faces.boxes + np.tile(shift, 2), faces.landmarks + shift
         centre = (boxes[:, :2] + boxes[:, 2:]) / 2
         seen = ((centre > 0) & (centre < side)).all(1)
         return Sample(canvas, boxes[seen], points[seen])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +74,11 @@ def compare(tally: Tally, mine: yunet.Faces, wanted: yunet.Faces, also: np.ndarr
             tally.errors.append(float(miss / max(eyes, 1.0)))
 
 
+def side_of(photo: np.ndarray) -> int:
+    """The longest side at which a photo is looked at, in pixels."""
+    return max(256, *photo.shape[:2])
+
+
 class Exam:
     """Held-out images of one split, with the teacher's faces in them."""
 
@@ -95,9 +101,8 @@ class Exam:
     def run(self, detector: yunet.Detector) -> dict[str, Tally]:
         """Tallies of a detector on photos, empty backgrounds and composites."""
         tallies = {name: Tally() for name in ("photos", "backgrounds", "composites")}
-        for photo in tqdm(self.photos, desc="photos", mininterval=5):
-            side = max(256, max(photo.shape[:2]))
-            compare(tallies["photos"], detector(photo, side), self.taught(photo, side))
+        for photo, wanted in zip(tqdm(self.photos, desc="photos", mininterval=5), self.photo_faces):
+            compare(tallies["photos"], detector(photo, side_of(photo)), wanted)
         for image in self.composer.backgrounds:
             compare(tallies["backgrounds"], detector(image), self.taught(image))
         for sample in self.crowds:
@@ -109,6 +114,11 @@ class Exam:
         )
         return tallies
 
+    @cached_property
+    def photo_faces(self) -> list[yunet.Faces]:
+        """The teacher's faces of each photo."""
+        return [self.taught(photo, side_of(photo)) for photo in self.photos]
+
     def taught(self, image: np.ndarray, side: int | None = None) -> yunet.Faces:
         """The teacher's faces, with landmarks averaged over sizes and mirror images: a single look is 5 % off that."""
         side = side or max(image.shape[:2])
@@ -117,9 +127,8 @@ class Exam:
     def self_error(self) -> float:
         """Mean landmark error of a single look of the teacher."""
         tally = Tally()
-        for photo in self.photos:
-            side = max(256, max(photo.shape[:2]))
-            compare(tally, self.teacher(photo, side), self.taught(photo, side))
+        for photo, wanted in zip(self.photos, self.photo_faces):
+            compare(tally, self.teacher(photo, side_of(photo)), wanted)
         return float(np.mean(tally.errors))
 
     def large_found(self, detector: yunet.Detector, threshold: float, side: int) -> float:

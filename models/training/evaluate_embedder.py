@@ -18,8 +18,6 @@ AGES = ((12, "0-12 years"), (25, "13-25 years"), (50, "26-50 years"), (200, "ove
 
 MEAN = STD = np.full(3, 127.5, np.float32)
 """The input of the pack's own embedder."""
-
-
 FLIP = True
 """Whether the pack asks the server to embed the mirror image too and to add both: steadier, for twice the time."""
 

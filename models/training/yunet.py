@@ -28,6 +28,12 @@ class Faces:
         """The faces at `index`, in that order."""
         return Faces(self.boxes[index], self.landmarks[index], self.scores[index])
 
+    def mirrored(self, width: float) -> Faces:
+        """The faces of the mirror image of an image of that width: left and right landmarks change places."""
+        boxes = self.boxes[:, [2, 1, 0, 3]] * [-1, 1, -1, 1] + [width, 0, width, 0]
+        landmarks = self.landmarks[:, [1, 0, 2, 4, 3]] * [-1, 1] + [width, 0]
+        return Faces(boxes, landmarks, self.scores)
+
 
 def session(path: Path, threads: int = 1) -> ort.InferenceSession:
     """A CPU session with a fixed number of threads."""
@@ -101,22 +107,19 @@ class Detector:
 
 
 def steadied(detector: Detector, image: np.ndarray, side: int, faces: Faces) -> Faces:
-    """The same faces with landmarks averaged over three sizes of the image and its mirror images.
+    """The faces that the detector sees at `side`, with landmarks averaged over three sizes of the image and its mirror images.
 
     YuNet's landmarks of one face differ by 7 % of the eye distance between two sizes of a photo.
     """
-    total, seen = np.zeros_like(faces.landmarks), np.zeros(len(faces))
-    for zoom in ZOOMS if len(faces) else ():
-        for mirror in (False, True):
-            found = detector(image[:, ::-1] if mirror else image, round(side * zoom))
-            if mirror:
-                width = image.shape[1]
-                found.boxes = found.boxes[:, [2, 1, 0, 3]] * [-1, 1, -1, 1] + [width, 0, width, 0]
-                found.landmarks = found.landmarks[:, [1, 0, 2, 4, 3]] * [-1, 1] + [width, 0]
-            for index in range(len(faces)):
-                match = overlap(faces.boxes[index], found.boxes)
-                if len(match) and match.max() > 0.5:
-                    total[index] += found.landmarks[int(match.argmax())]
-                    seen[index] += 1
-    mean = total / np.maximum(seen, 1)[:, None, None]
-    return Faces(faces.boxes, np.where(seen[:, None, None] > 0, mean, faces.landmarks), faces.scores)
+    total, seen = faces.landmarks.astype(float), np.ones(len(faces))
+    looks = [(zoom, mirror) for zoom in ZOOMS for mirror in (False, True) if mirror or zoom != 1.0]
+    for zoom, mirror in looks if len(faces) else ():
+        found = detector(image[:, ::-1] if mirror else image, round(side * zoom))
+        if mirror:
+            found = found.mirrored(image.shape[1])
+        for index in range(len(faces)):
+            match = overlap(faces.boxes[index], found.boxes)
+            if len(match) and match.max() > 0.5:
+                total[index] += found.landmarks[int(match.argmax())]
+                seen[index] += 1
+    return Faces(faces.boxes, total / seen[:, None, None], faces.scores)
