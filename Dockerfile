@@ -11,6 +11,7 @@ COPY Cargo.toml Cargo.lock rust-toolchain.toml ./
 COPY migrations migrations
 COPY models/catalog.toml models/catalog.toml
 COPY benches benches
+COPY crates crates
 COPY src src
 # A cache for each architecture: builds of two of them run side by side.
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target,id=target-$TARGETARCH \

@@ -29,21 +29,19 @@ build: $(RUNTIME) ## Build the server
 test: test-rust test-clients ## Run every test
 
 test-rust: $(RUNTIME)
-	cargo test --locked
+	cargo test --locked --workspace
 
 test-clients: $(RUNTIME) $(CLIENTS) $(NODE_CLIENT)
 	cargo build --locked --bin lookalike
 	cargo build --locked --manifest-path tests/clients/rust/Cargo.toml --target-dir $(CACHE)/rust-client
 	$(VENV)/bin/python -m pytest -q tests/clients
 
-# `cargo fmt` does not see modules that a macro declares.
 lint: ## Formatting and lints, warnings denied
-	cargo fmt --check
-	rustfmt --check --edition 2024 src/operations/*.rs
-	cargo clippy --locked --all-targets -- -D warnings
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
 
 doc: ## Build the documentation, warnings denied
-	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 
 bench: ## Run the benchmarks and print their figures; fails where one misses its target; takes an hour
 	@$(MAKE) --jobs=1 --keep-going --no-print-directory bench-parts bench-index-faces bench-recognition \

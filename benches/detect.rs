@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use lookalike::image::Image;
-use lookalike::vision::{Detection, Networks, Pack, Point, Rect, Vision, VisionOptions};
+use lookalike_vision::image::Image;
+use lookalike_vision::{Detection, Networks, Pack, Point, Rect, Vision, VisionOptions};
 
 mod support;
 

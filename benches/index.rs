@@ -17,11 +17,11 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-use lookalike::search::{Gallery, Kind};
-use lookalike::store::{
+use lookalike::gallery::{Gallery, Kind};
+use lookalike_store::{
     BoundingBox, Collection, IndexFaces, Location, MAX_FACES_PER_COLLECTION, NewCollection, NewFace, PackId, Sqlite, Store,
 };
-use lookalike::tenant::Tenant;
+use lookalike_store::Tenant;
 use uuid::Uuid;
 
 const DIMENSION: usize = 128;

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use lookalike::search::{Arena, Query, simd::Isa};
+use lookalike_search::{Arena, Query, simd::Isa};
 
 const DIMENSION: usize = 128;
 const ROWS: i64 = 100_000;

@@ -8,10 +8,10 @@ use std::thread::available_parallelism;
 use thiserror::Error;
 
 use crate::config::{ServeConfig, VisionConfig};
-use crate::image::source::{ImageSource, SourceError};
-use crate::search::Gallery;
-use crate::store::{ChangeSink, Location, OpenError, PackId, Sqlite, Store};
-use crate::vision::{Pack, PackError, Vision, VisionError, VisionOptions, runtime};
+use crate::objects::{ImageSource, SourceError};
+use crate::gallery::Gallery;
+use lookalike_store::{ChangeSink, Location, OpenError, PackId, Sqlite, Store};
+use lookalike_vision::{Pack, PackError, Vision, VisionError, VisionOptions, runtime};
 
 /// Digits of the embedder's SHA-256 by which a collection knows it.
 const DIGEST_DIGITS: usize = 12;
@@ -38,7 +38,7 @@ pub enum StartError {
     #[error(transparent)]
     Images(#[from] SourceError),
     #[error(transparent)]
-    Credentials(#[from] crate::wire::auth::CredentialsError),
+    Credentials(#[from] aws_json::auth::CredentialsError),
     #[error("{0} cannot be listened on: {1}. Stop what uses it, or choose another address with --listen")]
     Bind(std::net::SocketAddr, #[source] std::io::Error),
     #[error("the search threads could not be started: {0}")]

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::catalog::ModelsCommand;
-use crate::image::source::S3Location;
-use crate::wire::rate::RateLimit;
+use crate::objects::S3Location;
+use crate::operations::Rekognition;
+use aws_json::{RateLimit, Service as _};
 
 /// A self-hosted server that speaks Amazon Rekognition's face API with real inference.
 #[derive(Debug, Parser)]
@@ -107,9 +108,33 @@ pub struct ApiConfig {
     #[arg(long, env = "LOOKALIKE_S3", default_value = "none")]
     pub s3: S3Location,
     /// Limit an operation's requests a second, for example `IndexFaces=50`; `*=100` for all others. May be repeated.
-    #[arg(long = "limit", env = "LOOKALIKE_LIMITS", value_delimiter = ',', value_name = "OPERATION=RATE")]
+    #[arg(long = "limit", env = "LOOKALIKE_LIMITS", value_delimiter = ',', value_name = "OPERATION=RATE", value_parser = rate_limit)]
     pub limits: Vec<RateLimit>,
     /// Search threads; as many as cores if not given.
     #[arg(long, env = "LOOKALIKE_SEARCH_THREADS")]
     pub search_threads: Option<usize>,
+}
+
+/// A limit of an operation that is here.
+fn rate_limit(text: &str) -> Result<RateLimit, String> {
+    let limit: RateLimit = text.parse()?;
+    let (operation, operations) = (limit.operation(), Rekognition::OPERATIONS);
+    if operation != "*" && !operations.contains(&operation) {
+        return Err(format!("there is no operation `{operation}`; there are *, {}", operations.join(", ")));
+    }
+    Ok(limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_of_an_unknown_operation_is_refused() {
+        for operation in ["IndexFace", "indexfaces", "", "**"] {
+            let error = rate_limit(&format!("{operation}=5")).expect_err(operation);
+            assert!(error.contains("CreateCollection") && error.contains("SearchUsersByImage"), "{error}");
+        }
+        assert!(rate_limit("IndexFaces=5").is_ok() && rate_limit("*=100").is_ok());
+    }
 }

@@ -10,11 +10,16 @@ use axum::routing::get;
 use http::StatusCode;
 use thiserror::Error;
 
-use crate::tenant::Tenant;
-use crate::wire::Edge;
+use lookalike_store::Tenant;
+use aws_json::FrontEnd;
+use aws_json::auth::{DEFAULT_ACCOUNT, DEFAULT_REGION};
+
+use crate::operations::Rekognition;
+
+type Front = Arc<FrontEnd<Rekognition>>;
 
 /// The routes, to be nested under `/_lookalike`.
-pub fn routes() -> Router<Arc<Edge>> {
+pub fn routes() -> Router<Front> {
     Router::new().route("/health", get(health)).route("/ready", get(ready))
 }
 
@@ -24,8 +29,9 @@ async fn health() -> &'static str {
 }
 
 /// The database answers too; the networks were warmed before the address was taken.
-async fn ready(State(edge): State<Arc<Edge>>) -> (StatusCode, &'static str) {
-    match edge.app.store.list_collections(&Tenant::default(), None, 1).await {
+async fn ready(State(front): State<Front>) -> (StatusCode, &'static str) {
+    let anyone = Tenant { account: DEFAULT_ACCOUNT.to_owned(), region: DEFAULT_REGION.to_owned() };
+    match front.service.app.store.list_collections(&anyone, None, 1).await {
         Ok(_) => (StatusCode::OK, "ready\n"),
         Err(error) => {
             tracing::error!(%error, "not ready: the database does not answer");

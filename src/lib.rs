@@ -1,19 +1,16 @@
 //! A self-hosted server that speaks Amazon Rekognition's face API with real inference.
 //!
-//! A request's way is one straight line: [`wire`] (who, what), [`api`] (valid?), [`operations`], [`image`], [`vision`], [`store`] and
-//! [`search`], and back out through [`wire`]. No module reaches back up that line.
+//! A request travels in one straight line: [`aws_json`] (who, what, valid?), [`operations`],
+//! [`objects`] and [`lookalike_vision`], [`lookalike_store`] and [`gallery`], and back out through
+//! [`aws_json`]. Each crate under `crates/` depends on none above it.
 
-pub mod api;
 pub mod app;
 pub mod catalog;
 pub mod config;
 pub mod control;
-pub mod image;
+pub mod gallery;
 pub mod logging;
+pub mod objects;
 pub mod operations;
-pub mod search;
 pub mod server;
-pub mod store;
-pub mod tenant;
-pub mod vision;
-pub mod wire;
+pub mod shapes;

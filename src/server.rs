@@ -14,9 +14,9 @@ use tracing::{info, warn};
 use crate::app::{App, StartError};
 use crate::config::{AuthKind, ServeConfig};
 use crate::control;
-use crate::wire::auth::{Auth, AuthMode, Credentials};
-use crate::wire::rate::RateLimiter;
-use crate::wire::{self, Edge};
+use aws_json::auth::{Auth, AuthMode, Credentials};
+use aws_json::{FrontEnd, RateLimiter, Service as _};
+use crate::operations::Rekognition;
 
 /// Below the thirty seconds after which Kubernetes kills, so that the database is closed before.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A server that holds its address and is ready to answer.
 pub struct Server {
     listener: TcpListener,
-    edge: Arc<Edge>,
+    front: Arc<FrontEnd<Rekognition>>,
 }
 
 impl Server {
@@ -35,9 +35,10 @@ impl Server {
             _ => AuthMode::default(),
         };
         let app = Arc::new(App::open(config).await?);
-        let edge = Arc::new(Edge::new(app, Auth::new(auth), RateLimiter::new(&config.api.limits)));
+        let auth = Auth::new(auth, Rekognition::SIGNING_NAME);
+        let front = Arc::new(FrontEnd::new(Rekognition { app }, auth, RateLimiter::new(&config.api.limits)));
         let listener = TcpListener::bind(config.listen).await.map_err(|source| StartError::Bind(config.listen, source))?;
-        Ok(Self { listener, edge })
+        Ok(Self { listener, front })
     }
 
     /// The address that was taken.
@@ -50,7 +51,7 @@ impl Server {
 
     /// What the server works with.
     pub fn app(&self) -> &App {
-        &self.edge.app
+        &self.front.service.app
     }
 
     /// Answers requests until `shutdown` resolves, then finishes those under way until `patience`, polled only then, resolves too.
@@ -62,7 +63,7 @@ impl Server {
         let pack = self.app().vision.pack();
         info!(address = %self.addr(), pack = pack.name, version = pack.version, "ready");
         let routes =
-            Router::new().nest("/_lookalike", control::routes()).fallback(wire::serve).with_state(Arc::clone(&self.edge));
+            Router::new().nest("/_lookalike", control::routes()).fallback(aws_json::serve).with_state(Arc::clone(&self.front));
         let (stop, stopping) = oneshot::channel();
         let serving = axum::serve(self.listener, routes).with_graceful_shutdown(async move {
             shutdown.await;
@@ -76,7 +77,7 @@ impl Server {
             ended = serving.into_future() => ended?,
             () = out_of_patience => warn!("requests were cut off that did not end in time"),
         }
-        self.edge.app.close().await;
+        self.front.service.app.close().await;
         info!("stopped");
         Ok(())
     }

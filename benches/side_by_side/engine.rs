@@ -10,7 +10,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use lookalike::search::{Arena, Query, Scanner, simd::Isa};
+use lookalike_search::{Arena, Query, Scanner, simd::Isa};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::download::{self, DownloadError, Wanted};
 use super::{CATALOG, Entry, has_digest, human_size};
-use crate::vision::{Pack, PackError};
+use lookalike_vision::{Pack, PackError};
 
 /// The folder of packs.
 #[derive(Debug, Args)]

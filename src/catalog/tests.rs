@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::command::{list, pull, verify};
 use super::*;
-use crate::vision::Pack;
+use lookalike_vision::Pack;
 
 /// How the server treats the embedder; the detector is always served properly.
 #[derive(Debug, Clone, Copy, PartialEq)]

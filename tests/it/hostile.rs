@@ -7,6 +7,8 @@ use image::DynamicImage;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use aws_json::Service;
+use lookalike::operations::Rekognition;
 use serde_json::{Value, json};
 
 use crate::support::faces::Photo;
@@ -77,7 +79,7 @@ async fn broken_images_and_bodies_are_refused() {
         "DetectionAttributes": ["ALL"], "QualityFilter": "AUTO", "FaceIds": ["00000000-0000-4000-8000-000000000000"],
         "UserId": "u", "FaceMatchThreshold": 80.0, "Tags": { "a": "b" }, "NextToken": "x"
     });
-    let operations = lookalike::operations::NAMES;
+    let operations = <Rekognition as Service>::OPERATIONS;
     let changes = generate((0..operations.len(), any::<prop::sample::Index>(), json_value()), CASES);
     let bodies = changes.into_iter().map(|(operation, member, value)| {
         let mut body = valid.clone();

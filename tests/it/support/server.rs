@@ -7,7 +7,7 @@ use std::sync::{Arc, Once};
 use clap::Parser as _;
 use lookalike::config::{Cli, ServeConfig};
 use lookalike::server::Server;
-use lookalike::store::Store;
+use lookalike_store::Store;
 use tokio::sync::oneshot;
 
 use super::client::Client;

@@ -1,0 +1,80 @@
+//! One call on its way from bytes to an operation and back.
+
+use std::time::{Instant, SystemTime};
+
+use http::request::Parts;
+use serde::de::{DeserializeOwned, IgnoredAny};
+
+use super::body::{Held, LIGHT_BODY_BYTES};
+use crate::constraint::{Request as _, Violations};
+use crate::error::{ApiError, ApiResult, ErrorCode};
+use crate::serve::FrontEnd;
+use crate::service::{Operation, OperationVisitor, Service};
+
+/// A request whose body has arrived.
+pub struct Invocation<'a, S> {
+    front: &'a FrontEnd<S>,
+    parts: Parts,
+    body: Held<'a>,
+}
+
+impl<'a, S: Service> Invocation<'a, S> {
+    pub fn new(front: &'a FrontEnd<S>, parts: Parts, body: Held<'a>) -> Self {
+        Self { front, parts, body }
+    }
+}
+
+impl<S: Service> OperationVisitor<S::Context> for Invocation<'_, S> {
+    async fn visit<O: Operation<Context = S::Context>>(self) -> ApiResult<Vec<u8>> {
+        let Self { front, parts, body } = self;
+        let body_bytes = body.bytes.len();
+        let (input, caller) = off_the_async_threads(body_bytes, || {
+            let input: O::Input = parse(&body.bytes)?;
+            let caller = front.auth.authenticate(&parts, &body.bytes, SystemTime::now())?;
+            Ok::<_, ApiError>((input, caller))
+        })?;
+        drop(body);
+        caller.authorize(O::NAME, input.resource())?;
+        if let Some(other) = O::also_needs(&input) {
+            caller.authorize(other, input.resource())?;
+        }
+        front.rates.admit(O::NAME, Instant::now())?;
+        off_the_async_threads(body_bytes, || {
+            let mut violations = Violations::default();
+            input.check(&mut violations);
+            violations.into_result()
+        })?;
+        let output = O::run(&front.service.context(caller), input).await?;
+        serde_json::to_vec(&output).map_err(ApiError::internal)
+    }
+
+    /// What cannot be parsed at all is told first.
+    fn unknown(self) -> ApiError {
+        let unparsable = !self.body.bytes.is_empty() && serde_json::from_slice::<IgnoredAny>(&self.body.bytes).is_err();
+        ApiError::bare(if unparsable { ErrorCode::SerializationException } else { ErrorCode::UnknownOperationException })
+    }
+}
+
+/// A small body is hashed, parsed and checked at once; a larger one must not hold up other requests.
+fn off_the_async_threads<T>(body_bytes: usize, work: impl FnOnce() -> T) -> T {
+    if body_bytes > LIGHT_BODY_BYTES { tokio::task::block_in_place(work) } else { work() }
+}
+
+/// Reads a body as AWS's front end does: a wrong type is told in words, anything that is not a JSON object is not.
+fn parse<T: DeserializeOwned>(body: &[u8]) -> ApiResult<T> {
+    match body.trim_ascii_start().first() {
+        Some(b'{') => {}
+        Some(b'[') if serde_json::from_slice::<IgnoredAny>(body).is_ok() => {
+            return Err(ApiError::new(ErrorCode::SerializationException, "Start of list found where not expected"));
+        }
+        _ => return Err(ApiError::bare(ErrorCode::SerializationException)),
+    }
+    serde_json::from_slice(body).map_err(|error| {
+        if !error.is_data() {
+            return ApiError::bare(ErrorCode::SerializationException);
+        }
+        let text = error.to_string();
+        let position = format!(" at line {} column {}", error.line(), error.column());
+        ApiError::new(ErrorCode::SerializationException, text.strip_suffix(&position).unwrap_or(&text))
+    })
+}

@@ -1,0 +1,80 @@
+//! What goes back: an operation's output, one of the two error envelopes, or the XML of AWS's front end.
+
+use axum::body::Body;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::error::{ApiError, ErrorCode};
+
+const MISSING_TOKEN: &str = "<MissingAuthenticationTokenException>\n  <Message>Missing Authentication Token</Message>\n\
+                             </MissingAuthenticationTokenException>\n";
+const UNKNOWN_OPERATION: &str = "<UnknownOperationException/>\n";
+
+/// The answer to one request.
+pub enum Reply {
+    /// The JSON of an operation's output.
+    Output(Vec<u8>),
+    Error(ApiError),
+    /// Not a call of this protocol at all: not a POST, or of another media type and without a signature.
+    MissingToken,
+    /// A signed POST of another media type, or of none.
+    UnknownMediaType,
+    /// A body that is larger than any valid request.
+    TooLarge,
+    /// A body that did not arrive in time or broke off.
+    Incomplete,
+}
+
+impl Reply {
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Output(_) => StatusCode::OK,
+            Self::Error(error) => error.code().status(),
+            Self::MissingToken => StatusCode::FORBIDDEN,
+            Self::UnknownMediaType => StatusCode::NOT_FOUND,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Incomplete => StatusCode::REQUEST_TIMEOUT,
+        }
+    }
+
+    pub fn into_response(self, request_id: Uuid) -> Response<Body> {
+        let status = self.status();
+        let (body, json) = match self {
+            Self::Output(output) => (output, true),
+            Self::Error(error) => (envelope(&error, request_id), true),
+            Self::MissingToken => (MISSING_TOKEN.into(), false),
+            Self::UnknownMediaType => (UNKNOWN_OPERATION.into(), false),
+            Self::TooLarge | Self::Incomplete => (Vec::new(), false),
+        };
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = status;
+        if json {
+            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
+        }
+        request_id_header(response.headers_mut(), request_id);
+        response
+    }
+}
+
+/// Names the request in its answer.
+pub fn request_id_header(headers: &mut HeaderMap, request_id: Uuid) {
+    if let Ok(value) = HeaderValue::from_str(&request_id.to_string()) {
+        headers.insert(HeaderName::from_static("x-amzn-requestid"), value);
+    }
+}
+
+/// The JSON of an error: the service's own errors carry `Message`, `Code` and `Logref`, those of the front end a lower-case `message`.
+fn envelope(error: &ApiError, request_id: Uuid) -> Vec<u8> {
+    let name = error.code().name();
+    let mut body = json!({ "__type": name });
+    if !error.code().is_framework() {
+        body["Code"] = name.into();
+        body["Logref"] = request_id.to_string().into();
+    }
+    if let Some(message) = error.message() {
+        let lower_case = error.code().is_framework() && error.code() != ErrorCode::SerializationException;
+        body[if lower_case { "message" } else { "Message" }] = message.into();
+    }
+    body.to_string().into_bytes()
+}

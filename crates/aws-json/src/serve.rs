@@ -1,0 +1,106 @@
+//! From an HTTP request to its answer.
+//!
+//! The order of checks is that of AWS's front end: method and content type, size, target, JSON and types, signature and permissions,
+//! rate, constraints; then the operation runs.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::extract::State;
+use http::{HeaderMap, Method, Request, Response, header};
+use tracing::{error, info};
+use uuid::Uuid;
+
+use crate::auth::{self, Auth};
+use crate::body::BodyBudget;
+use crate::cors;
+use crate::error::{ApiError, ErrorCode};
+use crate::invocation::Invocation;
+use crate::rate::RateLimiter;
+use crate::reply::Reply;
+use crate::service::Service;
+
+/// A service with what stands in front of it.
+pub struct FrontEnd<S> {
+    pub service: S,
+    pub auth: Auth,
+    pub rates: RateLimiter,
+    bodies: BodyBudget,
+}
+
+impl<S: Service> FrontEnd<S> {
+    pub fn new(service: S, auth: Auth, rates: RateLimiter) -> Self {
+        Self { service, auth, rates, bodies: BodyBudget::default() }
+    }
+}
+
+/// Answers one request to the API, whatever its path, as AWS does.
+pub async fn serve<S: Service>(State(front): State<Arc<FrontEnd<S>>>, request: Request<Body>) -> Response<Body> {
+    let started = Instant::now();
+    let request_id = Uuid::new_v4();
+    let origin = request.headers().contains_key(header::ORIGIN);
+    if origin && request.method() == Method::OPTIONS {
+        return cors::preflight(request.headers(), request_id);
+    }
+    let operation = target::<S>(request.headers()).unwrap_or("-").to_owned();
+    let reply = answer(&front, request).await;
+    log(&operation, &reply, request_id, started);
+    let mut response = reply.into_response(request_id);
+    if origin {
+        cors::expose(response.headers_mut());
+    }
+    response
+}
+
+async fn answer<S: Service>(front: &FrontEnd<S>, request: Request<Body>) -> Reply {
+    let (parts, body) = request.into_parts();
+    if parts.method != Method::POST {
+        return Reply::MissingToken;
+    }
+    if media_type(&parts.headers).as_deref() != Some("application/x-amz-json-1.1") {
+        return if auth::is_signed(&parts) { Reply::UnknownMediaType } else { Reply::MissingToken };
+    }
+    let operation = target::<S>(&parts.headers).unwrap_or_default().to_owned();
+    let body = match front.bodies.read(&parts.headers, body, S::max_body_bytes(&operation)).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal.into(),
+    };
+    match S::dispatch(&operation, Invocation::new(front, parts, body)).await {
+        Ok(output) => Reply::Output(output),
+        Err(error) => Reply::Error(error),
+    }
+}
+
+/// The operation that `X-Amz-Target` names.
+fn target<S: Service>(headers: &HeaderMap) -> Option<&str> {
+    headers.get("x-amz-target")?.to_str().ok()?.strip_prefix(S::TARGET_PREFIX)
+}
+
+/// The content type in lower case, without its parameters.
+fn media_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    let media_type = value.split(';').next().unwrap_or_default().trim();
+    Some(media_type.to_ascii_lowercase())
+}
+
+/// One line a request; a failure of ours is told here and nowhere else.
+fn log(operation: &str, reply: &Reply, request_id: Uuid, started: Instant) {
+    let status = reply.status().as_u16();
+    let milliseconds = started.elapsed().as_secs_f64() * 1000.0;
+    match reply {
+        Reply::Error(failure) if failure.code() == ErrorCode::InternalServerError => {
+            error!(operation, status, %request_id, milliseconds, cause = causes(failure), "request failed");
+        }
+        Reply::Error(refusal) => {
+            info!(operation, status, %request_id, milliseconds, error = %refusal, cause = causes(refusal), "request refused");
+        }
+        _ => info!(operation, status, %request_id, milliseconds, "request answered"),
+    }
+}
+
+/// The chain of causes in one line; empty when there is none.
+fn causes(error: &ApiError) -> String {
+    let chain = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}

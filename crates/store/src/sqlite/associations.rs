@@ -1,0 +1,167 @@
+//! Which faces belong to which user.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use sqlx::sqlite::SqliteConnection;
+use uuid::Uuid;
+
+use super::faces::{distinct, json_of_ids, json_of_rows};
+use super::load::decode;
+use super::tokens::Operation;
+use super::users;
+use super::writer::{Transaction, Write};
+use crate::change::Change;
+use crate::error::{Quota, StoreError, StoreResult};
+use crate::rows::{
+    AssociateFaces, Association, AssociationFailure, CollectionKey, DisassociateFaces, Disassociation, DisassociationFailure,
+};
+
+const CANDIDATES: &str = "SELECT f.face_id, f.id, f.user, u.user_id, v.vector
+    FROM json_each(?2) wanted CROSS JOIN faces f ON f.collection = ?1 AND f.face_id = unhex(wanted.value)
+    JOIN vectors v ON v.collection = f.collection AND v.face = f.id LEFT JOIN users u ON u.id = f.user";
+
+const VECTORS_OF_USER: &str = "SELECT v.vector FROM faces f JOIN vectors v ON v.collection = f.collection AND v.face = f.id
+    WHERE f.user = ? ORDER BY f.id";
+
+#[cfg(test)]
+pub(super) const QUERIES: &[&str] = &[CANDIDATES, VECTORS_OF_USER];
+
+/// A face that a request names.
+struct Candidate {
+    row: i64,
+    /// Row and id of the user whose face it is.
+    owner: Option<(i64, String)>,
+    vector: Vec<f32>,
+}
+
+type CandidateColumns = (Uuid, i64, Option<i64>, Option<String>, Vec<u8>);
+
+async fn candidates(
+    connection: &mut SqliteConnection,
+    collection: CollectionKey,
+    face_ids: &[Uuid],
+) -> StoreResult<HashMap<Uuid, Candidate>> {
+    let found: Vec<CandidateColumns> =
+        sqlx::query_as(CANDIDATES).bind(collection).bind(json_of_ids(face_ids)).fetch_all(connection).await?;
+    let candidate = |(face_id, row, user, user_id, vector): CandidateColumns| {
+        (face_id, Candidate { row, owner: user.zip(user_id), vector: decode(&vector) })
+    };
+    Ok(found.into_iter().map(candidate).collect())
+}
+
+async fn vectors_of_user(connection: &mut SqliteConnection, user: i64) -> StoreResult<Vec<Vec<f32>>> {
+    let blobs: Vec<Vec<u8>> = sqlx::query_scalar(VECTORS_OF_USER).bind(user).fetch_all(connection).await?;
+    Ok(blobs.iter().map(|blob| decode(blob)).collect())
+}
+
+/// Sets the owner of faces that `user` gains or loses, and tells the sinks.
+async fn hand_over(
+    transaction: &mut Transaction<'_>,
+    collection: CollectionKey,
+    user: i64,
+    owner: Option<i64>,
+    rows: &[i64],
+) -> StoreResult<()> {
+    sqlx::query("UPDATE faces SET user = ? WHERE id IN (SELECT value FROM json_each(?))")
+        .bind(owner)
+        .bind(json_of_rows(rows))
+        .execute(&mut *transaction.connection)
+        .await?;
+    let vectors = vectors_of_user(transaction.connection, user).await?;
+    sqlx::query("UPDATE users SET face_count = ? WHERE id = ?")
+        .bind(vectors.len() as i64)
+        .bind(user)
+        .execute(&mut *transaction.connection)
+        .await?;
+    transaction.changes.push(Change::UserFaces { collection, user, vectors });
+    Ok(())
+}
+
+impl Operation for AssociateFaces {
+    const NAME: &'static str = "AssociateFaces";
+
+    fn collection(&self) -> CollectionKey {
+        self.collection
+    }
+}
+
+#[async_trait]
+impl Write for AssociateFaces {
+    type Output = Association;
+
+    async fn apply(&self, transaction: &mut Transaction<'_>) -> StoreResult<Association> {
+        let user = users::expect(transaction.connection, self.collection, &self.user_id).await?;
+        let mut vectors = vectors_of_user(transaction.connection, user.row).await?;
+        let face_ids = distinct(&self.face_ids);
+        let mut candidates = candidates(transaction.connection, self.collection, &face_ids).await?;
+        let mut outcome = Association { associated: Vec::new(), unsuccessful: Vec::new(), is_active: false };
+        let mut gained = Vec::new();
+        for face_id in face_ids {
+            let failure = match candidates.remove(&face_id) {
+                None => AssociationFailure::FaceNotFound,
+                Some(Candidate { owner: Some((owner, _)), .. }) if owner == user.row => continue,
+                Some(Candidate { owner: Some((_, user_id)), .. }) => AssociationFailure::AssociatedToADifferentUser(user_id),
+                Some(Candidate { row, owner: None, vector }) => {
+                    let similarity = if vectors.is_empty() { None } else { Some((self.similarity)(&vectors, &vector)) };
+                    match similarity.filter(|similarity| *similarity < self.threshold) {
+                        Some(low) => AssociationFailure::LowMatchConfidence(low),
+                        None if vectors.len() >= self.max_faces => return Err(StoreError::Quota(Quota::FacesPerUser)),
+                        None => {
+                            vectors.push(vector);
+                            gained.push(row);
+                            outcome.associated.push(face_id);
+                            continue;
+                        }
+                    }
+                }
+            };
+            outcome.unsuccessful.push((face_id, failure));
+        }
+        if !gained.is_empty() {
+            hand_over(transaction, self.collection, user.row, Some(user.row), &gained).await?;
+        }
+        outcome.is_active = !vectors.is_empty();
+        Ok(outcome)
+    }
+}
+
+impl Operation for DisassociateFaces {
+    const NAME: &'static str = "DisassociateFaces";
+
+    fn collection(&self) -> CollectionKey {
+        self.collection
+    }
+}
+
+#[async_trait]
+impl Write for DisassociateFaces {
+    type Output = Disassociation;
+
+    async fn apply(&self, transaction: &mut Transaction<'_>) -> StoreResult<Disassociation> {
+        let user = users::expect(transaction.connection, self.collection, &self.user_id).await?;
+        let face_ids = distinct(&self.face_ids);
+        let mut candidates = candidates(transaction.connection, self.collection, &face_ids).await?;
+        let mut outcome = Disassociation { disassociated: Vec::new(), unsuccessful: Vec::new(), is_active: false };
+        let mut lost = Vec::new();
+        for face_id in face_ids {
+            match candidates.remove(&face_id) {
+                None => outcome.unsuccessful.push((face_id, DisassociationFailure::FaceNotFound)),
+                Some(Candidate { owner: None, .. }) => {}
+                Some(Candidate { row, owner: Some((owner, user_id)), .. }) => {
+                    if owner == user.row {
+                        lost.push(row);
+                        outcome.disassociated.push(face_id);
+                    } else {
+                        outcome.unsuccessful.push((face_id, DisassociationFailure::AssociatedToADifferentUser(user_id)));
+                    }
+                }
+            }
+        }
+        if !lost.is_empty() {
+            hand_over(transaction, self.collection, user.row, None, &lost).await?;
+        }
+        outcome.is_active = user.face_count > lost.len() as u64;
+        Ok(outcome)
+    }
+}

@@ -1,0 +1,106 @@
+//! Vectors, read in bulk to fill the search: page by page, so that others get their turn on the one connection of a memory database.
+
+use futures_util::TryStreamExt;
+use sqlx::{Row, SqlitePool};
+use uuid::Uuid;
+
+use crate::change::FaceVector;
+use crate::error::StoreResult;
+use crate::rows::CollectionKey;
+use crate::{FaceVisitor, UserVisitor};
+
+/// Faces, or users with up to a hundred faces each, that are read at a time: some milliseconds.
+const PAGE_FACES: i64 = 4096;
+const PAGE_USERS: i64 = 128;
+
+const FACES: &str = "SELECT v.face, v.vector FROM vectors v
+    WHERE v.collection = ?1 AND v.face > ?2 AND EXISTS (SELECT 1 FROM collections WHERE id = ?1 AND dropped = 0)
+    ORDER BY v.face LIMIT ?3";
+
+const LAST_OF_PAGE: &str = "SELECT id FROM users INDEXED BY users_in_order WHERE collection = ? AND id > ? ORDER BY id
+    LIMIT 1 OFFSET ?";
+
+const USERS: &str = "SELECT f.user, v.vector
+    FROM users u INDEXED BY users_in_order CROSS JOIN faces f INDEXED BY faces_by_user ON f.user = u.id
+    CROSS JOIN vectors v ON v.collection = f.collection AND v.face = f.id
+    WHERE u.collection = ?1 AND u.id > ?2 AND u.id <= ?3 AND EXISTS (SELECT 1 FROM collections WHERE id = ?1 AND dropped = 0)
+    ORDER BY u.id, f.id";
+
+const FACE_VECTOR: &str = "SELECT f.id, v.vector FROM faces f JOIN collections c ON c.id = f.collection AND c.dropped = 0
+    JOIN vectors v ON v.collection = f.collection AND v.face = f.id WHERE f.collection = ? AND f.face_id = ?";
+
+#[cfg(test)]
+pub(super) const QUERIES: &[&str] = &[FACES, LAST_OF_PAGE, USERS, FACE_VECTOR];
+
+/// A stored vector as numbers.
+pub(super) fn decode(blob: &[u8]) -> Vec<f32> {
+    let (values, _) = blob.as_chunks::<4>();
+    values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
+}
+
+pub(super) async fn face_vector(
+    database: &SqlitePool,
+    collection: CollectionKey,
+    face_id: Uuid,
+) -> StoreResult<Option<FaceVector>> {
+    let found: Option<(i64, Vec<u8>)> =
+        sqlx::query_as(FACE_VECTOR).bind(collection).bind(face_id).fetch_optional(database).await?;
+    Ok(found.map(|(row, vector)| FaceVector { row, vector: decode(&vector) }))
+}
+
+pub(super) async fn faces(database: &SqlitePool, collection: CollectionKey, visit: &mut FaceVisitor<'_>) -> StoreResult<()> {
+    let (mut after, mut vector) = (0, Vec::new());
+    loop {
+        let mut rows = sqlx::query(FACES).bind(collection).bind(after).bind(PAGE_FACES).fetch(database);
+        let mut count = 0;
+        while let Some(row) = rows.try_next().await? {
+            let (values, _) = row.try_get::<&[u8], _>(1)?.as_chunks::<4>();
+            vector.clear();
+            vector.extend(values.iter().map(|bytes| f32::from_le_bytes(*bytes)));
+            after = row.try_get(0)?;
+            count += 1;
+            visit(after, &vector);
+        }
+        if count < PAGE_FACES {
+            return Ok(());
+        }
+    }
+}
+
+pub(super) async fn users(database: &SqlitePool, collection: CollectionKey, visit: &mut UserVisitor<'_>) -> StoreResult<()> {
+    let mut after = 0;
+    loop {
+        let last = sqlx::query_scalar(LAST_OF_PAGE).bind(collection).bind(after).bind(PAGE_USERS - 1);
+        let last: Option<i64> = last.fetch_optional(database).await?;
+        page_of_users(database, collection, after, last.unwrap_or(i64::MAX), visit).await?;
+        let Some(last) = last else { return Ok(()) };
+        after = last;
+    }
+}
+
+/// Shows the users with rows above `after` and up to `last`.
+async fn page_of_users(
+    database: &SqlitePool,
+    collection: CollectionKey,
+    after: i64,
+    last: i64,
+    visit: &mut UserVisitor<'_>,
+) -> StoreResult<()> {
+    let mut rows = sqlx::query(USERS).bind(collection).bind(after).bind(last).fetch(database);
+    let mut current = None;
+    let mut vectors = Vec::new();
+    while let Some(row) = rows.try_next().await? {
+        let user: i64 = row.try_get(0)?;
+        if let Some(before) = current.replace(user)
+            && before != user
+        {
+            visit(before, &vectors);
+            vectors.clear();
+        }
+        vectors.push(decode(row.try_get(1)?));
+    }
+    if let Some(last) = current {
+        visit(last, &vectors);
+    }
+    Ok(())
+}

@@ -1,0 +1,189 @@
+//! The embedded engine: `SQLite`, in a directory (write-ahead log, flushed at every commit) or in memory.
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "SQLite's integers are i64; all that are cast here are counts, limits and times far inside of it"
+)]
+
+mod associations;
+mod collections;
+mod faces;
+mod load;
+mod open;
+mod purge;
+mod tags;
+mod tokens;
+mod users;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use async_trait::async_trait;
+use sqlx::SqlitePool;
+use uuid::Uuid;
+
+pub use open::{Location, OpenError};
+
+use super::change::{ChangeSink, FaceVector};
+use super::error::StoreResult;
+use super::rows::{
+    AssociateFaces, Association, Collection, CollectionKey, DisassociateFaces, Disassociation, Face, FaceDeletion, FaceFilter,
+    Idempotency, IndexFaces, NewCollection, User,
+};
+use crate::{FaceVisitor, Store, UserVisitor};
+use crate::tenant::Tenant;
+use tokens::Once;
+use writer::Writer;
+
+/// The time in milliseconds since 1970-01-01 UTC.
+pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
+
+/// A store in a `SQLite` database.
+pub struct Sqlite {
+    readers: SqlitePool,
+    writer_connection: SqlitePool,
+    writer: Writer,
+    clock: Clock,
+}
+
+impl Sqlite {
+    /// Opens the database, makes or upgrades its schema, and keeps other servers out of it until the store is closed or dropped.
+    pub async fn open(location: &Location) -> Result<Self, OpenError> {
+        let system = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_millis() as i64);
+        Self::open_with_clock(location, Arc::new(system)).await
+    }
+
+    /// As [`Self::open`], with another source of time.
+    pub async fn open_with_clock(location: &Location, clock: Clock) -> Result<Self, OpenError> {
+        let database = open::open(location).await?;
+        let writer = Writer::start(database.writer.clone(), database.lock);
+        Ok(Self { readers: database.readers, writer_connection: database.writer, writer, clock })
+    }
+
+    fn once<W>(&self, write: W, token: Option<Idempotency>) -> Once<W> {
+        Once { write, token, now: (self.clock)() }
+    }
+}
+
+#[async_trait]
+impl Store for Sqlite {
+    fn subscribe(&self, sink: &Arc<dyn ChangeSink>) {
+        self.writer.subscribe(sink);
+    }
+
+    async fn close(&self) {
+        self.writer.close().await;
+        self.readers.close().await;
+        self.writer_connection.close().await;
+    }
+
+    async fn create_collection(&self, tenant: &Tenant, new: NewCollection) -> StoreResult<Collection> {
+        self.writer.write(collections::Create { tenant: tenant.clone(), new, now: (self.clock)() }).await
+    }
+
+    async fn collection(&self, tenant: &Tenant, name: &str) -> StoreResult<Collection> {
+        collections::find(&self.readers, tenant, name).await
+    }
+
+    async fn collection_by_key(&self, key: CollectionKey) -> StoreResult<Collection> {
+        collections::find_by_key(&self.readers, key).await
+    }
+
+    async fn list_collections(
+        &self,
+        tenant: &Tenant,
+        after: Option<CollectionKey>,
+        limit: usize,
+    ) -> StoreResult<Vec<Collection>> {
+        collections::list(&self.readers, tenant, after, limit).await
+    }
+
+    async fn delete_collection(&self, tenant: &Tenant, name: &str) -> StoreResult<Collection> {
+        self.writer.write(collections::Delete { tenant: tenant.clone(), name: name.to_owned() }).await
+    }
+
+    async fn tags(&self, tenant: &Tenant, name: &str) -> StoreResult<BTreeMap<String, String>> {
+        tags::list(&self.readers, tenant, name).await
+    }
+
+    async fn put_tags(&self, tenant: &Tenant, name: &str, tags: BTreeMap<String, String>) -> StoreResult<()> {
+        self.writer.write(tags::Put { tenant: tenant.clone(), name: name.to_owned(), tags }).await
+    }
+
+    async fn remove_tags(&self, tenant: &Tenant, name: &str, keys: Vec<String>) -> StoreResult<()> {
+        self.writer.write(tags::Remove { tenant: tenant.clone(), name: name.to_owned(), keys }).await
+    }
+
+    async fn index_faces(&self, request: IndexFaces) -> StoreResult<Vec<Face>> {
+        self.writer.write(request).await
+    }
+
+    async fn list_faces(
+        &self,
+        collection: CollectionKey,
+        after: Option<Uuid>,
+        limit: usize,
+        filter: FaceFilter,
+    ) -> StoreResult<Vec<Face>> {
+        faces::list(&self.readers, collection, after, limit, filter).await
+    }
+
+    async fn face(&self, collection: CollectionKey, face_id: Uuid) -> StoreResult<Option<Face>> {
+        faces::find(&self.readers, collection, face_id).await
+    }
+
+    async fn faces_by_rows(&self, collection: CollectionKey, rows: &[i64]) -> StoreResult<Vec<Face>> {
+        faces::by_rows(&self.readers, collection, rows).await
+    }
+
+    async fn face_vector(&self, collection: CollectionKey, face_id: Uuid) -> StoreResult<Option<FaceVector>> {
+        load::face_vector(&self.readers, collection, face_id).await
+    }
+
+    async fn delete_faces(&self, collection: CollectionKey, face_ids: &[Uuid]) -> StoreResult<Vec<(Uuid, FaceDeletion)>> {
+        self.writer.write(faces::Delete { collection, face_ids: face_ids.to_vec() }).await
+    }
+
+    async fn create_user(&self, collection: CollectionKey, user_id: &str, token: Option<Idempotency>) -> StoreResult<()> {
+        self.writer.write(self.once(users::Create { collection, user_id: user_id.to_owned() }, token)).await
+    }
+
+    async fn delete_user(&self, collection: CollectionKey, user_id: &str, token: Option<Idempotency>) -> StoreResult<()> {
+        self.writer.write(self.once(users::Delete { collection, user_id: user_id.to_owned() }, token)).await
+    }
+
+    async fn list_users(&self, collection: CollectionKey, after: Option<i64>, limit: usize) -> StoreResult<Vec<User>> {
+        users::list(&self.readers, collection, after, limit).await
+    }
+
+    async fn user(&self, collection: CollectionKey, user_id: &str) -> StoreResult<Option<User>> {
+        users::find(&self.readers, collection, user_id).await
+    }
+
+    async fn users_by_rows(&self, collection: CollectionKey, rows: &[i64]) -> StoreResult<Vec<User>> {
+        users::by_rows(&self.readers, collection, rows).await
+    }
+
+    async fn associate_faces(&self, request: AssociateFaces, token: Option<Idempotency>) -> StoreResult<Association> {
+        self.writer.write(self.once(request, token)).await
+    }
+
+    async fn disassociate_faces(&self, request: DisassociateFaces, token: Option<Idempotency>) -> StoreResult<Disassociation> {
+        self.writer.write(self.once(request, token)).await
+    }
+
+    async fn load_faces(&self, collection: CollectionKey, visit: &mut FaceVisitor<'_>) -> StoreResult<()> {
+        load::faces(&self.readers, collection, visit).await
+    }
+
+    async fn load_users(&self, collection: CollectionKey, visit: &mut UserVisitor<'_>) -> StoreResult<()> {
+        load::users(&self.readers, collection, visit).await
+    }
+}

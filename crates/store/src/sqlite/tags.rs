@@ -1,0 +1,81 @@
+//! Tags of collections.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use sqlx::SqlitePool;
+use sqlx::sqlite::SqliteConnection;
+
+use super::collections;
+use super::writer::{Transaction, Write};
+use crate::MAX_TAGS;
+use crate::error::{Quota, StoreError, StoreResult};
+use crate::rows::CollectionKey;
+use crate::tenant::Tenant;
+
+pub(super) async fn list(database: &SqlitePool, tenant: &Tenant, name: &str) -> StoreResult<BTreeMap<String, String>> {
+    // A read transaction, so that the collection and its tags are of one moment.
+    let mut snapshot = database.begin().await?;
+    let collection = collections::find(&mut *snapshot, tenant, name).await?;
+    let tags: Vec<(String, String)> =
+        sqlx::query_as("SELECT key, value FROM tags WHERE collection = ?").bind(collection.key).fetch_all(&mut *snapshot).await?;
+    Ok(tags.into_iter().collect())
+}
+
+/// Adds or replaces tags.
+pub(super) async fn insert(
+    connection: &mut SqliteConnection,
+    collection: CollectionKey,
+    tags: &BTreeMap<String, String>,
+) -> StoreResult<()> {
+    for (key, value) in tags {
+        sqlx::query("INSERT OR REPLACE INTO tags (collection, key, value) VALUES (?, ?, ?)")
+            .bind(collection)
+            .bind(key)
+            .bind(value)
+            .execute(&mut *connection)
+            .await?;
+    }
+    let count: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM tags WHERE collection = ?").bind(collection).fetch_one(connection).await?;
+    if count as usize > MAX_TAGS { Err(StoreError::Quota(Quota::Tags)) } else { Ok(()) }
+}
+
+pub(super) struct Put {
+    pub(super) tenant: Tenant,
+    pub(super) name: String,
+    pub(super) tags: BTreeMap<String, String>,
+}
+
+#[async_trait]
+impl Write for Put {
+    type Output = ();
+
+    async fn apply(&self, transaction: &mut Transaction<'_>) -> StoreResult<()> {
+        let collection = collections::find(&mut *transaction.connection, &self.tenant, &self.name).await?;
+        insert(transaction.connection, collection.key, &self.tags).await
+    }
+}
+
+pub(super) struct Remove {
+    pub(super) tenant: Tenant,
+    pub(super) name: String,
+    pub(super) keys: Vec<String>,
+}
+
+#[async_trait]
+impl Write for Remove {
+    type Output = ();
+
+    async fn apply(&self, transaction: &mut Transaction<'_>) -> StoreResult<()> {
+        let collection = collections::find(&mut *transaction.connection, &self.tenant, &self.name).await?;
+        for key in &self.keys {
+            sqlx::query("DELETE FROM tags WHERE collection = ? AND key = ?")
+                .bind(collection.key)
+                .bind(key)
+                .execute(&mut *transaction.connection)
+                .await?;
+        }
+        Ok(())
+    }
+}

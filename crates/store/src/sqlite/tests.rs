@@ -1,0 +1,174 @@
+//! Faults that only show from inside: the pragmas of the writing connection stand for a full disk and a read-only file.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use sqlx::SqlitePool;
+use uuid::Uuid;
+
+use super::{Location, Sqlite, associations, faces, load, tokens, users};
+use crate::{
+    BoundingBox, Collection, FaceFilter, Failure, Idempotency, IndexFaces, MAX_FACES_PER_COLLECTION, NewCollection, NewFace,
+    PackId, Store, StoreError,
+};
+use crate::tenant::Tenant;
+
+fn tenant() -> Tenant {
+    Tenant { account: "111122223333".to_owned(), region: "eu-west-1".to_owned() }
+}
+
+async fn with_collection(directory: &tempfile::TempDir) -> (Arc<Sqlite>, Collection) {
+    let store = Sqlite::open(&Location::Directory(directory.path().to_owned())).await.unwrap();
+    let new = NewCollection {
+        name: "staff".to_owned(),
+        model_version: "7.0".to_owned(),
+        pack: PackId { name: "default".to_owned(), version: "1".to_owned() },
+        tags: BTreeMap::from([("key".to_owned(), "value".to_owned())]),
+        max_collections: None,
+    };
+    let collection = store.create_collection(&tenant(), new).await.unwrap();
+    (Arc::new(store), collection)
+}
+
+fn image(collection: &Collection, number: u32, faces: u32) -> IndexFaces {
+    let mut image_sha256 = [0; 32];
+    image_sha256[..4].copy_from_slice(&number.to_le_bytes());
+    let face = |ordinal| NewFace {
+        ordinal,
+        bounding_box: BoundingBox { left: 0.1, top: 0.1, width: 0.5, height: 0.5 },
+        confidence: 99.0,
+        vector: vec![0.1; 128],
+    };
+    IndexFaces {
+        collection: collection.key,
+        image_sha256,
+        external_image_id: Some(number.to_string()),
+        image_id: Uuid::new_v4(),
+        model_version: "7.0".to_owned(),
+        faces: (0..faces).map(face).collect(),
+        max_faces: MAX_FACES_PER_COLLECTION,
+    }
+}
+
+async fn number(database: &SqlitePool, query: &'static str) -> i64 {
+    sqlx::query_scalar(query).fetch_one(database).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_and_keeps_what_was_acknowledged() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, collection) = with_collection(&directory).await;
+    let pages = number(&store.writer_connection, "PRAGMA page_count").await;
+    let limit = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {}", pages + 40));
+    sqlx::query(limit).execute(&store.writer_connection).await.unwrap();
+    let mut calls = Vec::new();
+    for number in 0..200 {
+        let (store, request) = (Arc::clone(&store), image(&collection, number, 3));
+        calls.push(tokio::spawn(async move { store.index_faces(request).await }));
+    }
+    let (mut acknowledged, mut refused) = (Vec::new(), 0);
+    for call in calls {
+        match call.await.unwrap() {
+            Ok(faces) => acknowledged.extend(faces),
+            Err(StoreError::Database { failure: Failure::DiskFull, .. }) => refused += 1,
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    assert!(refused > 0, "the disk was not full");
+    acknowledged.sort_by_key(|face| face.face_id);
+    let list = || store.list_faces(collection.key, None, 4096, FaceFilter::default());
+    assert_eq!(list().await.unwrap(), acknowledged);
+    assert_eq!(store.collection(&tenant(), "staff").await.unwrap().face_count, acknowledged.len() as u64);
+
+    sqlx::query("PRAGMA max_page_count = 1000000").execute(&store.writer_connection).await.unwrap();
+    store.index_faces(image(&collection, 1000, 3)).await.unwrap();
+    assert_eq!(list().await.unwrap().len(), acknowledged.len() + 3);
+}
+
+#[tokio::test]
+async fn a_read_only_database_refuses_writes_and_answers_reads() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, collection) = with_collection(&directory).await;
+    sqlx::query("PRAGMA query_only = ON").execute(&store.writer_connection).await.unwrap();
+    let error = store.index_faces(image(&collection, 1, 1)).await.unwrap_err();
+    assert!(matches!(error, StoreError::Database { failure: Failure::ReadOnly, .. }), "{error:?}");
+    assert!(error.to_string().contains("read-only"));
+    assert_eq!(store.collection(&tenant(), "staff").await.unwrap(), collection);
+}
+
+#[tokio::test]
+async fn a_failed_commit_fails_the_whole_batch() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, collection) = with_collection(&directory).await;
+    // A deferred constraint shows only at the commit: a trigger adds a tag of no collection with each face.
+    for statement in [
+        "CREATE TABLE broken (collection INTEGER REFERENCES collections (id) DEFERRABLE INITIALLY DEFERRED)",
+        "CREATE TRIGGER break_commit AFTER INSERT ON faces WHEN new.ordinal = 7 BEGIN INSERT INTO broken VALUES (-1); END",
+    ] {
+        sqlx::query(statement).execute(&store.writer_connection).await.unwrap();
+    }
+    // Held, so that the writer finds all three together.
+    let held = store.writer_connection.acquire().await.unwrap();
+    let calls = [image(&collection, 1, 1), image(&collection, 2, 8), image(&collection, 3, 1)].map(|request| {
+        let store = Arc::clone(&store);
+        tokio::spawn(async move { store.index_faces(request).await })
+    });
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    drop(held);
+    let mut acknowledged = 0;
+    for call in calls {
+        acknowledged += call.await.unwrap().map_or(0, |faces| faces.len() as u64);
+    }
+    assert!(acknowledged < 2, "the batch with the broken write was acknowledged");
+    assert_eq!(store.collection(&tenant(), "staff").await.unwrap().face_count, acknowledged);
+    store.index_faces(image(&collection, 4, 1)).await.unwrap();
+}
+
+#[tokio::test]
+async fn deleted_collections_are_cleared_away_even_after_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, collection) = with_collection(&directory).await;
+    for number in 0..50 {
+        store.index_faces(image(&collection, number, 100)).await.unwrap();
+    }
+    let token = Idempotency { tenant: tenant(), token: "t".to_owned(), request_hash: [1; 32] };
+    store.create_user(collection.key, "ann", Some(token)).await.unwrap();
+    store.delete_collection(&tenant(), "staff").await.unwrap();
+    // Closed with the work half done, at most.
+    store.close().await;
+    let store = Sqlite::open(&Location::Directory(directory.path().to_owned())).await.unwrap();
+    let left = "SELECT (SELECT count(*) FROM collections) + (SELECT count(*) FROM faces) + (SELECT count(*) FROM vectors)
+        + (SELECT count(*) FROM users) + (SELECT count(*) FROM tags) + (SELECT count(*) FROM tokens)";
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while number(&store.readers, left).await > 0 {
+        assert!(std::time::Instant::now() < deadline, "the deleted collection is still there");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test]
+async fn the_settings_that_durability_needs_are_on() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = with_collection(&directory).await;
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&store.writer_connection).await.unwrap();
+    assert_eq!(mode, "wal");
+    assert_eq!(number(&store.writer_connection, "PRAGMA synchronous").await, 2, "not FULL");
+    assert_eq!(number(&store.writer_connection, "PRAGMA foreign_keys").await, 1);
+}
+
+/// The plans matter at a million faces, where a scan takes a thousand times as long.
+#[tokio::test]
+async fn no_query_scans_a_table() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = with_collection(&directory).await;
+    let queries = [faces::QUERIES, users::QUERIES, load::QUERIES, associations::QUERIES, tokens::QUERIES];
+    for query in queries.concat() {
+        let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {query}"));
+        let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(explain).fetch_all(&store.readers).await.unwrap();
+        for (_, _, _, step) in plan {
+            assert!(!step.starts_with("SCAN") || step.contains("VIRTUAL TABLE"), "{step} in {query}");
+            let sorts_little = query.contains("ORDER BY wanted.key");
+            assert!(sorts_little || !step.contains("TEMP B-TREE"), "{step} in {query}");
+        }
+    }
+}

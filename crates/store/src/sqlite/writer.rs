@@ -1,0 +1,191 @@
+//! The one writer, with group commit: all writes that wait share one transaction, a savepoint each, and one flush to disk.
+
+use std::fs::File;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use async_trait::async_trait;
+use futures_util::FutureExt;
+use sqlx::SqlitePool;
+use sqlx::sqlite::SqliteConnection;
+use tokio::sync::mpsc::error::TryRecvError;
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::purge;
+use crate::change::{Change, ChangeSink};
+use crate::error::{StoreError, StoreResult};
+
+/// Writes in one transaction; more would only delay the first of them.
+const MAX_BATCH: usize = 256;
+
+/// What a write works on.
+pub(super) struct Transaction<'c> {
+    pub(super) connection: &'c mut SqliteConnection,
+    /// What the sinks hear if the write succeeds.
+    pub(super) changes: Vec<Change>,
+}
+
+/// One atomic write.
+#[async_trait]
+pub(super) trait Write: Send + Sync + 'static {
+    type Output: Send + 'static;
+
+    /// Does the write; all of it is undone when it fails.
+    async fn apply(&self, transaction: &mut Transaction<'_>) -> StoreResult<Self::Output>;
+}
+
+/// A write with the one who waits for it.
+struct Pending<W: Write> {
+    write: W,
+    result: Option<StoreResult<W::Output>>,
+    caller: oneshot::Sender<StoreResult<W::Output>>,
+}
+
+#[async_trait]
+trait Job: Send {
+    /// Does the write and says whether it is to be kept.
+    async fn run(&mut self, transaction: &mut Transaction<'_>) -> bool;
+    /// Tells the caller, now that the transaction has ended.
+    fn answer(self: Box<Self>, commit: StoreResult<()>);
+}
+
+#[async_trait]
+impl<W: Write> Job for Pending<W> {
+    async fn run(&mut self, transaction: &mut Transaction<'_>) -> bool {
+        let result = AssertUnwindSafe(self.write.apply(transaction)).catch_unwind().await;
+        self.result.insert(result.unwrap_or(Err(StoreError::Panicked))).is_ok()
+    }
+
+    fn answer(self: Box<Self>, commit: StoreResult<()>) {
+        let Self { result, caller, .. } = *self;
+        // A caller that is gone does not hear; the write stands all the same.
+        let _ = caller.send(commit.and_then(|()| result.unwrap_or(Err(StoreError::Closed))));
+    }
+}
+
+type Sinks = Arc<Mutex<Vec<Weak<dyn ChangeSink>>>>;
+
+/// The way to the writing task, which ends when this is dropped or closed and all writes are done.
+pub(super) struct Writer {
+    jobs: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
+    sinks: Sinks,
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    /// Starts the writing task; `lock` stays held until it ends.
+    pub(super) fn start(database: SqlitePool, lock: Option<File>) -> Self {
+        let (jobs, queue) = mpsc::channel(MAX_BATCH);
+        let sinks = Sinks::default();
+        let task = tokio::spawn(serve(database, queue, Arc::clone(&sinks), lock));
+        Self { jobs: Mutex::new(Some(jobs)), sinks, task: Mutex::new(Some(task)) }
+    }
+
+    pub(super) fn subscribe(&self, sink: &Arc<dyn ChangeSink>) {
+        locked(&self.sinks).push(Arc::downgrade(sink));
+    }
+
+    /// Queues a write and waits until it is durable or has failed.
+    pub(super) async fn write<W: Write>(&self, write: W) -> StoreResult<W::Output> {
+        let (caller, result) = oneshot::channel();
+        let jobs = locked(&self.jobs).clone().ok_or(StoreError::Closed)?;
+        let job = Box::new(Pending { write, result: None, caller });
+        jobs.send(job).await.map_err(|_| StoreError::Closed)?;
+        drop(jobs);
+        result.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Lets the queued writes finish and ends the task.
+    pub(super) async fn close(&self) {
+        drop(locked(&self.jobs).take());
+        let task = locked(&self.task).take();
+        if let Some(task) = task {
+            // It only fails when the task panicked, and then there is nothing left to wait for.
+            let _ = task.await;
+        }
+    }
+}
+
+async fn serve(database: SqlitePool, mut queue: mpsc::Receiver<Box<dyn Job>>, sinks: Sinks, lock: Option<File>) {
+    let mut batch = Vec::new();
+    let mut purging = true;
+    'serving: loop {
+        if purging {
+            // Writes go first, a step of clearing away after each batch of them.
+            while batch.len() < MAX_BATCH {
+                match queue.try_recv() {
+                    Ok(job) => batch.push(job),
+                    Err(TryRecvError::Disconnected) if batch.is_empty() => break 'serving,
+                    Err(_) => break,
+                }
+            }
+        } else if queue.recv_many(&mut batch, MAX_BATCH).await == 0 {
+            break;
+        }
+        if !batch.is_empty() {
+            purging |= commit_batch(&database, &mut batch, &sinks).await;
+        }
+        if purging {
+            purging = purge::step(&database).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "deleted collections are not cleared away; the next deletion or start tries again");
+                false
+            });
+        }
+    }
+    drop(lock);
+}
+
+/// Commits the batch, tells the sinks, answers the callers. Says whether a collection was dropped.
+async fn commit_batch(database: &SqlitePool, batch: &mut Vec<Box<dyn Job>>, sinks: &Sinks) -> bool {
+    let committed = match database.acquire().await {
+        Ok(mut connection) => match run_batch(&mut connection, batch).await {
+            Ok(changes) => Ok(changes),
+            Err(error) => {
+                // SQLite may have rolled back by itself, and then says that there is no transaction.
+                let _ = sqlx::query("ROLLBACK").execute(&mut *connection).await;
+                Err(error)
+            }
+        },
+        Err(error) => Err(error),
+    };
+    let (outcome, changes) = match committed {
+        Ok(changes) => (Ok(()), changes),
+        Err(error) => (Err(StoreError::from(error)), Vec::new()),
+    };
+    if !changes.is_empty() {
+        tell(sinks, &changes);
+    }
+    for job in batch.drain(..) {
+        job.answer(outcome.clone());
+    }
+    changes.iter().any(|change| matches!(change, Change::CollectionDropped { .. }))
+}
+
+async fn run_batch(connection: &mut SqliteConnection, batch: &mut [Box<dyn Job>]) -> sqlx::Result<Vec<Change>> {
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
+    let mut transaction = Transaction { connection, changes: Vec::new() };
+    for job in batch {
+        let changes_before = transaction.changes.len();
+        sqlx::query("SAVEPOINT write").execute(&mut *transaction.connection).await?;
+        if !job.run(&mut transaction).await {
+            transaction.changes.truncate(changes_before);
+            sqlx::query("ROLLBACK TO write").execute(&mut *transaction.connection).await?;
+        }
+        sqlx::query("RELEASE write").execute(&mut *transaction.connection).await?;
+    }
+    sqlx::query("COMMIT").execute(&mut *transaction.connection).await?;
+    Ok(transaction.changes)
+}
+
+fn tell(sinks: &Sinks, changes: &[Change]) {
+    let mut alive = Vec::new();
+    locked(sinks).retain(|sink| sink.upgrade().map(|sink| alive.push(sink)).is_some());
+    for sink in alive {
+        sink.committed(changes);
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

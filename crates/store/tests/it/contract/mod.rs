@@ -1,0 +1,234 @@
+//! What every store must do, run against each engine.
+//!
+//! A test is a function of a [`World`]; [`contract!`] lists them once and makes a module of `#[tokio::test]`s per engine.
+
+mod associations;
+mod changes;
+mod collections;
+mod concurrency;
+mod deletions;
+mod faces;
+mod model;
+mod tags;
+mod tokens;
+mod users;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use lookalike_store::{
+    AssociateFaces, BoundingBox, Clock, Collection, DisassociateFaces, Face, Idempotency, IndexFaces, Location,
+    MAX_FACES_PER_COLLECTION, MAX_FACES_PER_USER, NewCollection, NewFace, PackId, Sqlite, Store, StoreResult,
+};
+use lookalike_store::Tenant;
+use uuid::Uuid;
+
+/// An empty store of one engine, and what a test needs around it.
+pub struct World {
+    pub store: Arc<dyn Store>,
+    pub tenant: Tenant,
+    /// Milliseconds since 1970-01-01 UTC; moves only by hand.
+    pub now: Arc<AtomicI64>,
+    engine: Box<dyn Engine>,
+}
+
+/// A way to open stores over the same data.
+#[async_trait::async_trait]
+pub trait Engine: Send + Sync {
+    /// Whether the data outlives the store.
+    fn keeps(&self) -> bool;
+    async fn open(&self, clock: Clock) -> Arc<dyn Store>;
+}
+
+struct Memory;
+
+#[async_trait::async_trait]
+impl Engine for Memory {
+    fn keeps(&self) -> bool {
+        false
+    }
+
+    async fn open(&self, clock: Clock) -> Arc<dyn Store> {
+        Arc::new(Sqlite::open_with_clock(&Location::Memory, clock).await.expect("opens in memory"))
+    }
+}
+
+struct Directory(tempfile::TempDir);
+
+#[async_trait::async_trait]
+impl Engine for Directory {
+    fn keeps(&self) -> bool {
+        true
+    }
+
+    async fn open(&self, clock: Clock) -> Arc<dyn Store> {
+        let location = Location::Directory(self.0.path().to_owned());
+        Arc::new(Sqlite::open_with_clock(&location, clock).await.expect("opens in a directory"))
+    }
+}
+
+impl World {
+    async fn new(engine: Box<dyn Engine>) -> Self {
+        let now = Arc::new(AtomicI64::new(1_700_000_000_000));
+        let store = engine.open(clock(&now)).await;
+        Self { store, tenant: tenant("111122223333", "eu-west-1"), now, engine }
+    }
+
+    /// Closes the store and opens it again, where the engine keeps its data.
+    pub async fn reopen(&mut self) {
+        if self.engine.keeps() {
+            self.store.close().await;
+            self.store = self.engine.open(clock(&self.now)).await;
+        }
+    }
+
+    /// Makes a collection.
+    pub async fn collection(&self, name: &str) -> Collection {
+        self.store.create_collection(&self.tenant, new_collection(name)).await.expect("a new collection")
+    }
+
+    /// The collection as it is now.
+    pub async fn look_up(&self, name: &str) -> Collection {
+        self.store.collection(&self.tenant, name).await.expect("the collection")
+    }
+
+    /// Indexes `count` faces of an image; images with equal bytes are equal.
+    pub async fn index(&self, collection: &Collection, image: &str, count: u32) -> Vec<Face> {
+        self.store.index_faces(image_of(collection, image, None, count)).await.expect("the faces")
+    }
+
+    /// A token as a client of this world's tenant sends it.
+    pub fn token(&self, token: &str, request: u8) -> Idempotency {
+        Idempotency { tenant: self.tenant.clone(), token: token.to_owned(), request_hash: [request; 32] }
+    }
+}
+
+fn clock(now: &Arc<AtomicI64>) -> Clock {
+    let now = Arc::clone(now);
+    Arc::new(move || now.load(Ordering::SeqCst))
+}
+
+pub fn tenant(account: &str, region: &str) -> Tenant {
+    Tenant { account: account.to_owned(), region: region.to_owned() }
+}
+
+pub fn new_collection(name: &str) -> NewCollection {
+    NewCollection {
+        name: name.to_owned(),
+        model_version: "7.0".to_owned(),
+        pack: PackId { name: "default".to_owned(), version: "1".to_owned() },
+        tags: BTreeMap::new(),
+        max_collections: None,
+    }
+}
+
+/// An image's faces, all different from each other, from those of other images, and the same at every call.
+pub fn image_of(collection: &Collection, image: &str, external_image_id: Option<&str>, count: u32) -> IndexFaces {
+    let mut image_sha256 = [0; 32];
+    image_sha256[..image.len()].copy_from_slice(image.as_bytes());
+    let seed = image.bytes().fold(7.0_f32, |seed, byte| (seed * 31.0 + f32::from(byte)) % 1009.0);
+    IndexFaces {
+        collection: collection.key,
+        image_sha256,
+        external_image_id: external_image_id.map(str::to_owned),
+        image_id: Uuid::new_v3(&Uuid::NAMESPACE_OID, image.as_bytes()),
+        model_version: "7.0".to_owned(),
+        faces: (0..count).map(|ordinal| new_face(ordinal, seed)).collect(),
+        max_faces: MAX_FACES_PER_COLLECTION,
+    }
+}
+
+/// A request to give faces to a user, to whom all of them look alike.
+pub fn association(collection: &Collection, user_id: &str, face_ids: &[Uuid]) -> AssociateFaces {
+    AssociateFaces {
+        collection: collection.key,
+        user_id: user_id.to_owned(),
+        face_ids: face_ids.to_vec(),
+        threshold: 75.0,
+        similarity: Arc::new(|_, _| 100.0),
+        max_faces: MAX_FACES_PER_USER,
+    }
+}
+
+/// A request to take faces from a user.
+pub fn disassociation(collection: &Collection, user_id: &str, face_ids: &[Uuid]) -> DisassociateFaces {
+    DisassociateFaces { collection: collection.key, user_id: user_id.to_owned(), face_ids: face_ids.to_vec() }
+}
+
+fn new_face(ordinal: u32, seed: f32) -> NewFace {
+    let step = f32::from(u16::try_from(ordinal).expect("a small ordinal"));
+    let angle = seed + step * 0.1;
+    NewFace {
+        ordinal,
+        // Numbers that f32 does not hold exactly, one of them outside the image.
+        bounding_box: BoundingBox { left: -0.1 + 0.001 * step, top: 0.2, width: 0.3 / seed, height: 0.4 },
+        confidence: 99.123_45 - step,
+        vector: vec![angle.cos(), angle.sin(), 0.0, -0.0],
+    }
+}
+
+/// Runs `test` in a runtime of its own, on several threads as the server does.
+fn run<F: Future<Output = ()>>(engine: Box<dyn Engine>, test: impl FnOnce(World) -> F) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    runtime.block_on(async { test(World::new(engine).await).await });
+}
+
+macro_rules! contract {
+    ($($topic:ident: $($test:ident),+;)+) => {
+        mod in_memory {
+            $(mod $topic {
+                use super::super::*;
+                $(#[test] fn $test() { run(Box::new(Memory), crate::contract::$topic::$test); })+
+            })+
+        }
+        mod in_directory {
+            $(mod $topic {
+                use super::super::*;
+                $(#[test] fn $test() {
+                    run(Box::new(Directory(tempfile::tempdir().expect("a directory"))), crate::contract::$topic::$test);
+                })+
+            })+
+        }
+    };
+}
+
+contract! {
+    collections: a_new_collection_is_empty, names_are_unique_within_a_tenant, the_quota_counts_the_tenants_own, pages_follow_the_order_of_creation,
+        nothing_crosses_tenants, a_deleted_collection_is_gone_and_its_name_free;
+    tags: tags_merge_and_go, at_most_200_tags;
+    faces: faces_come_back_as_they_went_in, the_same_image_is_kept_once, a_mixed_call_returns_old_and_new, a_full_collection_refuses_the_whole_call,
+        a_dropped_collection_takes_no_faces, pages_follow_the_face_ids, filters_are_joined_by_and, rows_keep_their_order,
+        pages_stay_whole_while_others_write;
+    deletions: deleting_reports_each_distinct_face, deleting_reopens_the_key, faces_of_a_user_stay, a_large_collection_goes_at_once;
+    users: users_live_and_die, users_are_listed_in_order_of_creation, deleting_a_user_frees_its_faces;
+    associations: the_first_face_needs_no_likeness, later_faces_are_judged_against_all_so_far, faces_have_one_user, a_user_has_at_most_so_many_faces,
+        disassociation_reports_each_face, failures_change_nothing;
+    tokens: the_same_request_is_done_once, another_request_is_refused, operations_and_tenants_have_their_own, tokens_expire, failures_are_not_remembered,
+        tokens_go_with_their_collection;
+    changes: sinks_hear_what_was_committed, a_failed_write_is_not_heard, loading_shows_what_is_there, loading_takes_turns_with_others,
+        replayed_changes_equal_the_store;
+    concurrency: writers_do_not_lose_each_others_faces, one_of_many_equal_writes_wins, a_caller_who_leaves_leaves_whole_writes, a_panicking_write_harms_no_other,
+        associations_at_once_keep_the_limit, a_closed_store_says_so;
+    model: random_calls_do_as_the_model_does;
+}
+
+/// Asserts the error of a call, by pattern.
+macro_rules! assert_fails {
+    ($call:expr, $pattern:pat) => {
+        let result = $call;
+        assert!(matches!(result, Err($pattern)), "expected {}, got {result:?}", stringify!($pattern));
+    };
+}
+pub(crate) use assert_fails;
+
+/// The ids of faces, in their order.
+pub fn ids(faces: &[Face]) -> Vec<Uuid> {
+    faces.iter().map(|face| face.face_id).collect()
+}
+
+/// All faces of a collection.
+pub async fn all_faces(world: &World, collection: &Collection) -> StoreResult<Vec<Face>> {
+    world.store.list_faces(collection.key, None, 4096, lookalike_store::FaceFilter::default()).await
+}

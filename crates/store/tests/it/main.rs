@@ -1,0 +1,5 @@
+//! What a store promises: one contract that every engine passes, and what survives a crash.
+
+mod contract;
+mod crash;
+mod open;

@@ -1,0 +1,132 @@
+//! Opening a data directory: locks, schemas and damaged files.
+
+use std::path::Path;
+
+use lookalike_store::{Failure, Location, OpenError, Sqlite, Store};
+use sqlx::ConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+
+use crate::contract::{new_collection, tenant};
+
+const FILE: &str = "lookalike.sqlite3";
+
+fn at(directory: &Path) -> Location {
+    Location::Directory(directory.to_owned())
+}
+
+/// Opens and expects a refusal.
+async fn refusal(directory: &Path) -> OpenError {
+    match Sqlite::open(&at(directory)).await {
+        Ok(_) => panic!("it opened"),
+        Err(error) => error,
+    }
+}
+
+async fn directly(directory: &Path) -> SqliteConnection {
+    SqliteConnectOptions::new().filename(directory.join(FILE)).connect().await.unwrap()
+}
+
+/// A data directory that a server has used.
+async fn used() -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(&at(directory.path())).await.unwrap();
+    store.create_collection(&tenant("1", "r"), new_collection("staff")).await.unwrap();
+    store.close().await;
+    directory
+}
+
+#[tokio::test]
+async fn makes_the_directory_and_leaves_one_file_when_closed() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("a/b");
+    let store = Sqlite::open(&at(&directory)).await.unwrap();
+    store.create_collection(&tenant("1", "r"), new_collection("staff")).await.unwrap();
+    store.close().await;
+    let mut files: Vec<_> = std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    files.sort();
+    assert_eq!(files, ["lookalike.lock", FILE], "the write-ahead log was not folded in");
+}
+
+#[tokio::test]
+async fn two_servers_cannot_share_a_directory() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = Sqlite::open(&at(directory.path())).await.unwrap();
+    let error = refusal(directory.path()).await;
+    assert!(matches!(&error, OpenError::InUse(path) if path == directory.path()), "{error:?}");
+    assert!(error.to_string().contains("another lookalike server is using the data directory"));
+    first.close().await;
+    let second = Sqlite::open(&at(directory.path())).await.unwrap();
+    // Dropped without being closed, it lets go as soon as its writer has ended.
+    drop(second);
+    for _ in 0..100 {
+        if Sqlite::open(&at(directory.path())).await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("a dropped store holds its lock");
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_and_left_alone() {
+    let directory = used().await;
+    let insert =
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9, 'later', 1, x'00', 0)";
+    sqlx::query(insert).execute(&mut directly(directory.path()).await).await.unwrap();
+    let error = refusal(directory.path()).await;
+    assert!(matches!(error, OpenError::NewerSchema { found: 9, known: 1 }), "{error:?}");
+    assert!(error.to_string().contains("written by a newer lookalike (schema 9, this one knows 1)"), "{error}");
+
+    let delete = "DELETE FROM _sqlx_migrations WHERE version = 9";
+    sqlx::query(delete).execute(&mut directly(directory.path()).await).await.unwrap();
+    let store = Sqlite::open(&at(directory.path())).await.unwrap();
+    store.collection(&tenant("1", "r"), "staff").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_foreign_schema_is_refused() {
+    let directory = used().await;
+    sqlx::query("UPDATE _sqlx_migrations SET checksum = x'00'").execute(&mut directly(directory.path()).await).await.unwrap();
+    let error = refusal(directory.path()).await;
+    assert!(matches!(error, OpenError::ForeignSchema(1)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let junk = "no database ".repeat(1000);
+    std::fs::write(directory.path().join(FILE), &junk).unwrap();
+    let error = refusal(directory.path()).await;
+    assert!(matches!(error, OpenError::Database { failure: Failure::Corrupt, .. }), "{error:?}");
+    assert!(error.to_string().contains("damaged or is no database"), "{error}");
+    assert_eq!(std::fs::read_to_string(directory.path().join(FILE)).unwrap(), junk, "the user's file was changed");
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_reported_and_not_answered_from() {
+    let directory = used().await;
+    let path = directory.path().join(FILE);
+    let mut bytes = std::fs::read(&path).unwrap();
+    // All but the header and the schema's first page.
+    bytes[4096..].fill(0x5a);
+    std::fs::write(&path, bytes).unwrap();
+    let failure = match Sqlite::open(&at(directory.path())).await {
+        Err(OpenError::Database { failure, .. }) => failure,
+        Err(error) => panic!("{error:?}"),
+        Ok(store) => match store.collection(&tenant("1", "r"), "staff").await {
+            Err(lookalike_store::StoreError::Database { failure, .. }) => failure,
+            other => panic!("{other:?}"),
+        },
+    };
+    assert_eq!(failure, Failure::Corrupt);
+}
+
+#[tokio::test]
+async fn a_path_that_is_a_file_is_refused() {
+    let parent = tempfile::tempdir().unwrap();
+    let path = parent.path().join("file");
+    std::fs::write(&path, "").unwrap();
+    let error = refusal(&path).await;
+    assert!(matches!(error, OpenError::Directory { .. }), "{error:?}");
+    assert!(error.to_string().starts_with("cannot use "), "{error}");
+}

@@ -1,0 +1,51 @@
+//! Where image bytes come from, and how they become pixels.
+
+use image::RgbImage;
+use thiserror::Error;
+
+
+mod budget;
+mod jpeg;
+mod limits;
+mod png;
+mod resize;
+#[cfg(test)]
+mod tests;
+
+pub use limits::{MAX_SIDE, MIN_SIDE};
+pub(crate) use resize::{Resizer, Window};
+
+/// An upright 8-bit RGB image, at most 4096 pixels a side: larger ones are made smaller when they are decoded.
+#[derive(Debug, Clone)]
+pub struct Image {
+    pub pixels: RgbImage,
+    /// Whether it is a JPEG whose EXIF data states an orientation.
+    pub had_orientation: bool,
+}
+
+/// Why bytes are no usable image.
+#[derive(Debug, Error)]
+pub enum DecodeError {
+    #[error("neither JPEG nor PNG")]
+    UnknownFormat,
+    #[error("broken or unsupported image: {0}")]
+    Broken(String),
+    #[error("{width} x {height} exceeds {MAX_SIDE} pixels a side")]
+    TooLarge { width: u32, height: u32 },
+    #[error("{width} x {height} is below {MIN_SIDE} pixels a side")]
+    TooSmall { width: u32, height: u32 },
+}
+
+/// Decodes a JPEG or PNG, told apart by their first bytes; a JPEG is turned upright by its EXIF orientation, a PNG never.
+///
+/// Dimensions are checked before pixels are decoded. The call blocks while too many other pixels are being decoded (see
+/// `budget`), so it belongs on a worker thread.
+pub fn decode(bytes: &[u8]) -> Result<Image, DecodeError> {
+    if bytes.starts_with(&jpeg::MAGIC) {
+        jpeg::decode(bytes)
+    } else if bytes.starts_with(&png::MAGIC) {
+        png::decode(bytes)
+    } else {
+        Err(DecodeError::UnknownFormat)
+    }
+}

@@ -1,0 +1,60 @@
+//! Detection, alignment, embedding and analysis of faces with ONNX networks.
+//!
+//! A [`Pack`] says which networks to use and how. [`Vision`] loads them once per worker thread and runs jobs on those threads; a job
+//! gets its worker's [`Networks`] and calls `detect`, `embed` and `analyze` on a decoded [`Image`](crate::image::Image).
+
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+mod aligner;
+mod analyzer;
+pub mod calibration;
+pub mod detector;
+mod embedder;
+mod face;
+mod geometry;
+pub mod image;
+mod networks;
+mod pack;
+mod pool;
+mod pose;
+pub mod quality;
+pub mod runtime;
+mod session;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use calibration::Calibration;
+pub use detector::Detection;
+pub use embedder::Embedding;
+pub use face::{Emotion, EyeDirection, Face, FaceAttributes, LANDMARK_TYPES, Landmark, Landmarks, Pose, Quality};
+pub use geometry::{BoundingBox, Point, Rect, SimilarityTransform};
+pub use networks::{Networks, Stage, StageTimes};
+pub use pack::{
+    Alignment, AnalyzerSpec, ColorOrder, DetectorFamily, DetectorSpec, EmbedderSpec, ModelFile, Normalisation, Pack, PackError,
+};
+pub use pool::{RunError, Vision, VisionOptions};
+pub use quality::{QualityFilter, Reason, reasons};
+
+/// A failure of the inference side; never the client's fault.
+#[derive(Debug, Error)]
+pub enum VisionError {
+    #[error(
+        "the ONNX Runtime library was not found in {}: run `make`, which fetches it, or set ORT_DYLIB_PATH to your own libonnxruntime",
+        searched.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", ")
+    )]
+    RuntimeMissing { searched: Vec<PathBuf> },
+    #[error(
+        "the ONNX Runtime library {library} cannot be used: {reason}; run `make`, or set ORT_DYLIB_PATH to version 1.22 or newer"
+    )]
+    RuntimeUnusable { library: PathBuf, reason: String },
+    #[error(transparent)]
+    Pack(#[from] PackError),
+    #[error("the pack's {network} cannot be used: {problem}")]
+    Network { network: &'static str, problem: String },
+    #[error("a worker thread could not be started: {0}")]
+    Thread(#[from] std::io::Error),
+    #[error("inference failed: {0}")]
+    Inference(#[from] ort::Error),
+}

@@ -1,0 +1,217 @@
+//! The networks of one worker, and where their time goes.
+
+use std::ops::AddAssign;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::aligner::{Aligner, Template};
+use super::analyzer::{Analysis, Analyzer};
+use super::detector::{Detection, Detector};
+use super::embedder::{Embedder, Embedding};
+use super::face::{Face, Landmarks};
+use super::geometry::BoundingBox;
+use super::pack::Alignment;
+use super::{Pack, VisionError, pose, quality};
+use crate::image::Image;
+
+/// The bytes of a pack's networks, already checked against their SHA-256.
+pub(crate) struct ModelBytes {
+    pub detector: Vec<u8>,
+    pub embedder: Vec<u8>,
+    pub analyzer: Option<Vec<u8>>,
+}
+
+impl ModelBytes {
+    pub fn read(pack: &Pack) -> Result<Self, VisionError> {
+        Ok(Self {
+            detector: pack.read(&pack.detector.model)?,
+            embedder: pack.read(&pack.embedder.model)?,
+            analyzer: pack.analyzer.as_ref().map(|spec| pack.read(&spec.model)).transpose()?,
+        })
+    }
+}
+
+/// Time of one stage: all of it, and the part inside ONNX Runtime.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stage {
+    pub wall: Duration,
+    pub inference: Duration,
+}
+
+impl AddAssign for Stage {
+    fn add_assign(&mut self, other: Self) {
+        self.wall += other.wall;
+        self.inference += other.inference;
+    }
+}
+
+/// Time per stage. Whoever decodes inside a job reports it with [`Networks::decoded`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StageTimes {
+    pub decode: Duration,
+    pub detect: Stage,
+    pub analyze: Stage,
+    pub embed: Stage,
+}
+
+/// One worker's networks, to be used by one job at a time.
+pub struct Networks {
+    detector: Detector,
+    embedder: Embedder,
+    analyzer: Option<Analyzer>,
+    /// Of the crops whose pixels tell the quality: always the same, so that packs do not differ in it.
+    quality_template: Template,
+    aligner: Aligner,
+    times: StageTimes,
+}
+
+impl Networks {
+    pub(crate) fn load(pack: &Arc<Pack>, bytes: &ModelBytes) -> Result<Self, VisionError> {
+        let mut networks = Self {
+            detector: Detector::load(&pack.detector, &bytes.detector)?,
+            embedder: Embedder::load(&pack.embedder, &bytes.embedder)?,
+            analyzer: match (&pack.analyzer, &bytes.analyzer) {
+                (Some(spec), Some(model)) => Some(Analyzer::load(spec, model)?),
+                _ => None,
+            },
+            quality_template: Template::new(Alignment::Arcface5, 112, 1.0),
+            aligner: Aligner::default(),
+            times: StageTimes::default(),
+        };
+        networks.detector.warm()?;
+        networks.embedder.warm()?;
+        networks.analyzer.as_mut().map_or(Ok(()), Analyzer::warm)?;
+        networks.times();
+        Ok(networks)
+    }
+
+    /// All faces over the pack's score threshold, largest box area first.
+    pub fn detect(&mut self, image: &Image) -> Result<Vec<Detection>, VisionError> {
+        let start = Instant::now();
+        let found = self.detector.detect(&image.pixels);
+        self.times.detect += Stage { wall: start.elapsed(), inference: self.detector.take_time() };
+        found
+    }
+
+    /// What is known of each face, in the order given. Without an analyzer in the pack: five landmarks, pose estimated from them, no
+    /// attributes.
+    pub fn analyze(&mut self, image: &Image, faces: &[Detection]) -> Result<Vec<Face>, VisionError> {
+        let start = Instant::now();
+        let analyses = match &mut self.analyzer {
+            Some(analyzer) => analyzer.analyze(&mut self.aligner, &image.pixels, faces)?.into_iter().map(Some).collect(),
+            None => vec![None; faces.len()],
+        };
+        let described = faces.iter().zip(analyses).map(|(face, analysis)| self.describe(image, face, analysis)).collect();
+        self.times.analyze +=
+            Stage { wall: start.elapsed(), inference: self.analyzer.as_mut().map(Analyzer::take_time).unwrap_or_default() };
+        Ok(described)
+    }
+
+    fn describe(&mut self, image: &Image, face: &Detection, analysis: Option<Analysis>) -> Face {
+        let size = image.pixels.dimensions();
+        let crop = self.aligner.crop(&image.pixels, face, &self.quality_template);
+        let (landmarks, pose, attributes) = match analysis {
+            Some(analysis) => (analysis.landmarks, analysis.pose, Some(analysis.attributes)),
+            None => (basic_landmarks(face, size), pose::estimate(&face.landmarks), None),
+        };
+        Face {
+            bounding_box: BoundingBox::of(&face.bounding_box, size),
+            confidence: self.detector.confidence(face.score),
+            landmarks,
+            pose,
+            quality: quality::measure(&crop),
+            attributes,
+        }
+    }
+
+    /// A unit vector for each face, in the order given.
+    pub fn embed(&mut self, image: &Image, faces: &[&Detection]) -> Result<Vec<Embedding>, VisionError> {
+        let start = Instant::now();
+        let embeddings = self.embedder.embed(&mut self.aligner, &image.pixels, faces);
+        self.times.embed += Stage { wall: start.elapsed(), inference: self.embedder.take_time() };
+        embeddings
+    }
+
+    /// Notes the time that decoding took, so that [`Self::times`] tells the whole story.
+    pub fn decoded(&mut self, wall: Duration) {
+        self.times.decode += wall;
+    }
+
+    /// The times since the last call.
+    pub fn times(&mut self) -> StageTimes {
+        self.detector.take_time();
+        self.embedder.take_time();
+        self.analyzer.as_mut().map(Analyzer::take_time);
+        std::mem::take(&mut self.times)
+    }
+}
+
+/// The detector's five landmarks as ratios, in the API's order.
+#[allow(clippy::cast_precision_loss, reason = "sides are at most 10,000")]
+fn basic_landmarks(face: &Detection, size: (u32, u32)) -> Landmarks {
+    let [left_eye, right_eye, nose, left_mouth, right_mouth] = face.landmarks;
+    let (width, height) = (size.0 as f32, size.1 as f32);
+    Landmarks::new([left_eye, right_eye, left_mouth, right_mouth, nose].map(|point| (point.x / width, point.y / height)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::testing::reference;
+    use crate::{QualityFilter, reasons};
+
+    #[tokio::test]
+    async fn without_an_analyzer_there_are_five_landmarks_and_an_estimated_pose() {
+        let Some(reference) = reference() else { return };
+        let described = reference.vision.run(|networks| {
+            networks.times();
+            let image = reference.faces[2].clone();
+            let found = networks.detect(&image).expect("detects");
+            let faces = networks.analyze(&image, &found).expect("analyzes");
+            networks.decoded(Duration::from_millis(3));
+            (faces, image.pixels.dimensions(), networks.times(), networks.times())
+        });
+        let (faces, size, times, again) = described.await.expect("runs");
+        let [face] = &faces[..] else { panic!("one face, not {}", faces.len()) };
+        assert_eq!((face.landmarks.len(), face.attributes.is_some()), (5, false));
+        let kinds: Vec<_> = face.landmarks.iter().map(|landmark| landmark.kind).collect();
+        assert_eq!(kinds, ["eyeLeft", "eyeRight", "mouthLeft", "mouthRight", "nose"]);
+        assert!(face.landmarks.iter().all(|landmark| (0.2..0.8).contains(&landmark.x) && (0.2..0.95).contains(&landmark.y)));
+        assert!(face.pose.roll.abs() < 20.0 && face.pose.yaw.abs() < 45.0 && face.pose.pitch.abs() < 45.0, "{:?}", face.pose);
+        assert!(face.confidence > 99.0, "{}", face.confidence);
+        assert!(face.quality.brightness > 50.0 && face.quality.sharpness > 70.0, "{:?}", face.quality);
+        assert!(face.bounding_box.height > face.bounding_box.width);
+        assert_eq!(reasons(face, size, QualityFilter::High), []);
+        assert!(times.detect.inference > Duration::ZERO && times.detect.inference < times.detect.wall);
+        assert_eq!((times.decode, times.analyze.inference), (Duration::from_millis(3), Duration::ZERO));
+        assert!(times.analyze.wall > Duration::ZERO);
+        assert_eq!(again, super::StageTimes::default(), "taking the times resets them");
+    }
+
+    #[tokio::test]
+    async fn turning_the_picture_turns_the_roll_and_keeps_the_person() {
+        let Some(reference) = reference() else { return };
+        let turned = reference.vision.run(|networks| {
+            let upright = reference.faces[4].clone();
+            let mut sideways = upright.clone();
+            // 20 degrees: within what the detector finds without an EXIF orientation.
+            let (sin, cos) = 20.0_f32.to_radians().sin_cos();
+            sideways.pixels = image::RgbImage::from_fn(512, 512, |x, y| {
+                let (x, y) = (x as f32 - 256.0, y as f32 - 256.0);
+                let (x, y) = (x * cos + y * sin + 256.0, y * cos - x * sin + 256.0);
+                let inside = (0.0..512.0).contains(&x) && (0.0..512.0).contains(&y);
+                if inside { *upright.pixels.get_pixel(x as u32, y as u32) } else { image::Rgb([90; 3]) }
+            });
+            [upright, sideways].map(|image| {
+                let found = networks.detect(&image).expect("detects");
+                let roll = networks.analyze(&image, &found).expect("analyzes")[0].pose.roll;
+                (roll, networks.embed(&image, &[&found[0]]).expect("embeds").remove(0))
+            })
+        });
+        let [(level, first), (tilted, second)] = turned.await.expect("runs");
+        assert!((tilted - level - 20.0).abs() < 4.0, "{level} {tilted}");
+        let cosine: f32 = first.iter().zip(&second).map(|(a, b)| a * b).sum();
+        assert!(cosine > 0.8, "{cosine}");
+    }
+}

@@ -1,0 +1,242 @@
+//! Worker threads with their own networks, behind a bounded queue. Inference never runs on the async threads.
+
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use thiserror::Error;
+use tokio::sync::oneshot;
+
+use super::networks::ModelBytes;
+use super::{Networks, Pack, VisionError, runtime};
+
+/// How many threads infer, and how many jobs may wait for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VisionOptions {
+    /// Worker threads, each with one session per network; at least one.
+    pub workers: usize,
+    /// Jobs that wait beyond those being run; at least one.
+    pub queue: usize,
+}
+
+impl Default for VisionOptions {
+    /// A worker per core, and eight waiting jobs for each.
+    fn default() -> Self {
+        let workers = thread::available_parallelism().map_or(1, usize::from);
+        Self { workers, queue: 8 * workers }
+    }
+}
+
+/// Why a job has no answer.
+#[derive(Debug, Error, Clone, PartialEq, Eq)]
+pub enum RunError {
+    #[error("the inference queue is full")]
+    Busy,
+    #[error("the job failed: {0}")]
+    Failed(String),
+    #[error("the workers are stopped")]
+    Stopped,
+}
+
+type Job = Box<dyn FnOnce(&mut Networks) + Send>;
+
+/// A loaded pack with its workers; clones share them. The workers stop when the last clone is dropped.
+#[derive(Clone)]
+pub struct Vision {
+    pool: Arc<Pool>,
+}
+
+struct Pool {
+    pack: Arc<Pack>,
+    jobs: Option<SyncSender<Job>>,
+    workers: Vec<JoinHandle<()>>,
+}
+
+impl Vision {
+    /// Loads and warms the networks on every worker, all workers at once, and returns when the last is ready.
+    pub fn load(pack: Pack, options: VisionOptions) -> Result<Self, VisionError> {
+        runtime::init(None)?;
+        let bytes = Arc::new(ModelBytes::read(&pack)?);
+        let pack = Arc::new(pack);
+        let (jobs, waiting) = mpsc::sync_channel(options.queue.max(1));
+        let waiting = Arc::new(Mutex::new(waiting));
+        let (ready, loaded) = mpsc::channel();
+        let workers = (0..options.workers.max(1))
+            .map(|index| {
+                let (pack, bytes, waiting, ready) = (Arc::clone(&pack), Arc::clone(&bytes), Arc::clone(&waiting), ready.clone());
+                thread::Builder::new().name(format!("vision-{index}")).spawn(move || {
+                    let networks = Networks::load(&pack, &bytes);
+                    drop(bytes);
+                    match networks {
+                        Ok(networks) => {
+                            let _ = ready.send(Ok(()));
+                            drop(ready);
+                            work(networks, &waiting);
+                        }
+                        Err(error) => drop(ready.send(Err(error))),
+                    }
+                })
+            })
+            .collect::<Result<Vec<_>, _>>()?;
+        drop(ready);
+        // Built before the answers are read, so that an error stops and joins the workers that did load.
+        let pool = Pool { pack, jobs: Some(jobs), workers };
+        let answers: Vec<_> = loaded.iter().collect();
+        answers.into_iter().collect::<Result<(), _>>()?;
+        Ok(Self { pool: Arc::new(pool) })
+    }
+
+    pub fn pack(&self) -> &Pack {
+        &self.pool.pack
+    }
+
+    /// Runs a job on a worker thread with its networks; [`RunError::Busy`] at once when the queue is full.
+    ///
+    /// A job whose caller has gone away before its turn is not run. A job that panics answers [`RunError::Failed`].
+    pub async fn run<T, F>(&self, job: F) -> Result<T, RunError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Networks) -> T + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        let task = Box::new(move |networks: &mut Networks| {
+            if !answer.is_closed() {
+                let result =
+                    catch_unwind(AssertUnwindSafe(|| job(networks))).map_err(|panic| RunError::Failed(describe(&*panic)));
+                let _ = answer.send(result);
+            }
+        });
+        let jobs = self.pool.jobs.as_ref().ok_or(RunError::Stopped)?;
+        jobs.try_send(task).map_err(|refused| match refused {
+            TrySendError::Full(_) => RunError::Busy,
+            TrySendError::Disconnected(_) => RunError::Stopped,
+        })?;
+        answered.await.map_err(|_| RunError::Stopped)?
+    }
+}
+
+/// A worker's life: one job after another until every [`Vision`] is gone.
+fn work(mut networks: Networks, waiting: &Mutex<Receiver<Job>>) {
+    loop {
+        let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        match next {
+            Ok(job) => job(&mut networks),
+            Err(_) => return,
+        }
+    }
+}
+
+fn describe(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic without a message".to_owned())
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.jobs = None;
+        for worker in self.workers.drain(..) {
+            // The last clone may live in a job: a thread cannot wait for itself.
+            if worker.thread().id() != thread::current().id() {
+                let _ = worker.join();
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::testing::{default_pack, init_runtime, reference};
+
+    fn dot(a: &[f32], b: &[f32]) -> f32 {
+        a.iter().zip(b).map(|(a, b)| a * b).sum()
+    }
+
+    #[tokio::test]
+    async fn a_face_is_found_and_recognised() {
+        let Some(reference) = reference() else { return };
+        let embed = |image: crate::image::Image| {
+            reference.vision.run(move |networks| {
+                let faces = networks.detect(&image).expect("detects");
+                assert_eq!(faces.len(), 1, "one face a picture");
+                let [left_eye, right_eye, nose, left_mouth, right_mouth] = faces[0].landmarks;
+                assert!(left_eye.x < right_eye.x && left_mouth.x < right_mouth.x);
+                assert!(left_eye.y < nose.y && nose.y < left_mouth.y && nose.y < right_mouth.y);
+                networks.embed(&image, &[&faces[0]]).expect("embeds").remove(0)
+            })
+        };
+        let (first, second) =
+            (embed(reference.faces[0].clone()).await.expect("runs"), embed(reference.faces[1].clone()).await.expect("runs"));
+        assert_eq!(first.len(), 128);
+        assert!((dot(&first, &first) - 1.0).abs() < 1e-5);
+        // The same face, half as large and turned by a right angle and back: still the same person.
+        let mut smaller = reference.faces[0].clone();
+        smaller.pixels = image::imageops::resize(&smaller.pixels, 256, 256, image::imageops::FilterType::Triangle);
+        let again = embed(smaller).await.expect("runs");
+        assert!(dot(&first, &again) > 0.9, "{}", dot(&first, &again));
+        assert!(dot(&first, &second) < 0.5, "{}", dot(&first, &second));
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered_and_the_worker_lives_on() {
+        init_runtime();
+        let vision = Vision::load(default_pack(), VisionOptions { workers: 1, queue: 2 }).expect("loads");
+        let failed = vision.run(|_| -> u8 { panic!("boom") }).await;
+        assert_eq!(failed, Err(RunError::Failed("boom".to_owned())));
+        assert_eq!(vision.run(|_| 7).await, Ok(7));
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_is_busy_at_once_and_abandoned_jobs_are_skipped() {
+        init_runtime();
+        let vision = Vision::load(default_pack(), VisionOptions { workers: 1, queue: 2 }).expect("loads");
+        let (release, gate) = mpsc::channel::<()>();
+        let (started, running) = oneshot::channel();
+        let blocker = tokio::spawn({
+            let vision = vision.clone();
+            async move {
+                vision
+                    .run(move |_| {
+                        let _ = started.send(());
+                        let _ = gate.recv();
+                    })
+                    .await
+            }
+        });
+        running.await.expect("the worker took the job");
+        let ran = Arc::new(AtomicUsize::new(0));
+        let count = |ran: &Arc<AtomicUsize>| {
+            let ran = Arc::clone(ran);
+            move |_: &mut Networks| ran.fetch_add(1, Ordering::SeqCst)
+        };
+        // Polled once, each takes one of the two places.
+        let mut waiting = Box::pin(vision.run(count(&ran)));
+        let mut abandoned = Box::pin(vision.run(count(&ran)));
+        assert!(tokio::time::timeout(Duration::ZERO, &mut waiting).await.is_err());
+        assert!(tokio::time::timeout(Duration::ZERO, &mut abandoned).await.is_err());
+        let asked = Instant::now();
+        assert_eq!(vision.run(count(&ran)).await, Err(RunError::Busy));
+        assert!(asked.elapsed() < Duration::from_millis(100));
+        drop(abandoned);
+        drop(release);
+        blocker.await.expect("no panic").expect("runs");
+        assert_eq!(waiting.await, Ok(0));
+        // Behind the abandoned job in the queue.
+        assert_eq!(vision.run(count(&ran)).await, Ok(1));
+        assert_eq!(ran.load(Ordering::SeqCst), 2);
+    }
+
+    #[test]
+    fn a_broken_network_is_an_error_and_not_a_hang() {
+        init_runtime();
+        let mut pack = default_pack();
+        pack.embedder.dimensions = 64;
+        let error = Vision::load(pack, VisionOptions { workers: 2, queue: 1 }).err().expect("refused");
+        assert!(matches!(error, VisionError::Network { network: "embedder", .. }), "{error}");
+    }
+}

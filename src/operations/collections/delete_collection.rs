@@ -1,0 +1,40 @@
+//! Deletes a collection with its faces, users and tags.
+
+use serde::{Deserialize, Serialize};
+
+use crate::operations::support::context::store_error;
+use crate::operations::support::Context;
+use aws_json::Operation;
+use aws_json::ApiResult;
+use aws_json::constraint::{Required, request};
+use crate::shapes::CollectionId;
+
+pub struct DeleteCollection;
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Input {
+    collection_id: Required<CollectionId>,
+}
+
+request!(Input[collection_id]: collection_id);
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Output {
+    status_code: u16,
+}
+
+impl Operation for DeleteCollection {
+    const NAME: &'static str = "DeleteCollection";
+    type Context = Context;
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+        let name = input.collection_id.as_str();
+        let deleted = context.app.store.delete_collection(&context.tenant, name).await;
+        deleted.map_err(|error| store_error(error, name, ""))?;
+        Ok(Output { status_code: 200 })
+    }
+}

@@ -1,0 +1,57 @@
+//! Tells how many faces and users a collection holds.
+
+use serde::{Deserialize, Serialize};
+
+use crate::operations::support::Context;
+use aws_json::Operation;
+use aws_json::constraint::{Required, request};
+use crate::shapes::CollectionId;
+use aws_json::{ApiError, ApiResult, ErrorCode};
+
+pub struct DescribeCollection;
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Input {
+    collection_id: Required<CollectionId>,
+}
+
+request!(Input[collection_id]: collection_id);
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Output {
+    face_count: u64,
+    face_model_version: String,
+    #[serde(rename = "CollectionARN")]
+    collection_arn: String,
+    /// Seconds since 1970, with milliseconds.
+    creation_timestamp: f64,
+    user_count: u64,
+}
+
+impl Operation for DescribeCollection {
+    const NAME: &'static str = "DescribeCollection";
+    type Context = Context;
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+        let collection = context.collection(&input.collection_id).await.map_err(|error| match error.code() {
+            // AWS words this one differently here.
+            ErrorCode::ResourceNotFoundException => {
+                ApiError::new(error.code(), format!("Collection:{} not found!", *input.collection_id))
+            }
+            _ => error,
+        })?;
+        #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are exact in 53 bits")]
+        let creation_timestamp = collection.created_at as f64 / 1000.0;
+        Ok(Output {
+            face_count: collection.face_count,
+            face_model_version: collection.model_version,
+            collection_arn: format!("arn:{}", context.tenant.collection_arn(&collection.name)),
+            creation_timestamp,
+            user_count: collection.user_count,
+        })
+    }
+}

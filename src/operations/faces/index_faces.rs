@@ -1,0 +1,193 @@
+//! Detects the faces of an image and keeps them in a collection.
+
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tracing::debug;
+use uuid::{Uuid, uuid};
+
+use crate::operations::support::context::store_error;
+use crate::operations::support::face::{AttributeList, BoundingBox, FaceDetail, Wanted};
+use crate::operations::support::scene::{FilterName, ModelRules, Scene, filter_or};
+use crate::operations::support::{Context, IMAGE_BODY_BYTES};
+use aws_json::Operation;
+use aws_json::ApiResult;
+use aws_json::constraint::{Required, request};
+use crate::shapes::Image;
+use crate::shapes::{CollectionId, ExternalImageId, MaxFacesToIndex};
+use aws_json::shapes::Choice;
+use aws_json::Number;
+use lookalike_store::{self, MAX_FACES_PER_COLLECTION, NewFace};
+use lookalike_vision::{self, Embedding, QualityFilter, Reason};
+
+/// The name space of image ids, which AWS derives from names too (UUID version 3).
+const IMAGE_IDS: Uuid = uuid!("9f2c0b5e-6a0e-4c0d-9d53-8a7a5f1f6a11");
+
+pub struct IndexFaces;
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Input {
+    collection_id: Required<CollectionId>,
+    image: Required<Image>,
+    external_image_id: Option<ExternalImageId>,
+    detection_attributes: Option<AttributeList>,
+    max_faces: Option<MaxFacesToIndex>,
+    quality_filter: Option<Choice<FilterName>>,
+}
+
+request!(Input[collection_id]: collection_id, image, external_image_id, detection_attributes, max_faces, quality_filter);
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Output {
+    face_records: Vec<FaceRecord>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    orientation_correction: Option<&'static str>,
+    face_model_version: String,
+    unindexed_faces: Vec<UnindexedFace>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct FaceRecord {
+    face: Face,
+    face_detail: FaceDetail,
+}
+
+/// A face fresh from its image: not yet rounded, and without the members that only a list shows.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Face {
+    face_id: Uuid,
+    bounding_box: BoundingBox,
+    image_id: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    external_image_id: Option<String>,
+    confidence: Number,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct UnindexedFace {
+    reasons: Vec<Reason>,
+    face_detail: FaceDetail,
+}
+
+/// What was decided about the faces of one image, by index into the scene.
+struct Selection {
+    indexed: Vec<(usize, Embedding)>,
+    refused: Vec<(usize, Vec<Reason>)>,
+}
+
+impl Operation for IndexFaces {
+    const NAME: &'static str = "IndexFaces";
+    const MAX_BODY_BYTES: usize = IMAGE_BODY_BYTES;
+    type Context = Context;
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+        let place = input.image.into_inner().place()?;
+        let collection = context.searchable_collection(&input.collection_id).await?;
+        let rules = ModelRules::of(&collection.model_version);
+        let filter = if rules.filters_quality() {
+            filter_or(input.quality_filter.as_ref(), QualityFilter::Auto)
+        } else {
+            QualityFilter::None
+        };
+        let max_faces = input.max_faces.map_or(usize::MAX, MaxFacesToIndex::get);
+        let bytes = context.image_bytes(place).await?;
+        let external_image_id = input.external_image_id.map(|id| id.as_str().to_owned());
+
+        let (image_sha256, scene, selection) = context
+            .with_networks(move |networks| {
+                let image_sha256: [u8; 32] = Sha256::digest(&*bytes).into();
+                let scene = Scene::look(networks, &bytes, rules)?;
+                let (chosen, refused) = select(&scene, filter, max_faces);
+                let embeddings = scene.embed(networks, &chosen)?;
+                Ok((image_sha256, scene, Selection { indexed: chosen.into_iter().zip(embeddings).collect(), refused }))
+            })
+            .await?;
+
+        let started = Instant::now();
+        let new = lookalike_store::IndexFaces {
+            collection: collection.key,
+            image_sha256,
+            image_id: image_id(&image_sha256, external_image_id.as_deref()),
+            external_image_id,
+            model_version: collection.model_version.clone(),
+            faces: selection.indexed.iter().map(|(index, embedding)| new_face(&scene, *index, embedding)).collect(),
+            max_faces: MAX_FACES_PER_COLLECTION,
+        };
+        let stored = context.app.store.index_faces(new).await.map_err(|error| store_error(error, &collection.name, ""))?;
+        debug!(target: "lookalike::stages", store = started.elapsed().as_secs_f64() * 1000.0, "faces stored");
+
+        let wanted = Wanted::from(input.detection_attributes);
+        let detail = |index: usize| FaceDetail::new(&scene.faces[index], &wanted);
+        Ok(Output {
+            face_records: stored
+                .into_iter()
+                .zip(&selection.indexed)
+                .map(|(face, (index, _))| FaceRecord { face: face.into(), face_detail: detail(*index) })
+                .collect(),
+            orientation_correction: scene.orientation,
+            face_model_version: collection.model_version,
+            unindexed_faces: selection
+                .refused
+                .into_iter()
+                .map(|(index, reasons)| UnindexedFace { reasons, face_detail: detail(index) })
+                .collect(),
+        })
+    }
+}
+
+/// Which faces are indexed and why the others are not: those that the filter refuses, then, beyond `max_faces`, those that the
+/// default filter would refuse, then the smallest. Both lists are largest first.
+fn select(scene: &Scene, filter: QualityFilter, max_faces: usize) -> (Vec<usize>, Vec<(usize, Vec<Reason>)>) {
+    let mut chosen = scene.passing(filter);
+    if chosen.len() > max_faces {
+        let (good, poor): (Vec<usize>, Vec<usize>) =
+            chosen.into_iter().partition(|&index| scene.reasons(index, QualityFilter::Auto).is_empty());
+        chosen = good.into_iter().chain(poor).take(max_faces).collect();
+        chosen.sort_unstable();
+    }
+    let others = (0..scene.faces.len()).filter(|index| !chosen.contains(index));
+    let refused = others.map(|index| match scene.reasons(index, filter) {
+        none if none.is_empty() => (index, vec![Reason::ExceedsMaxFaces]),
+        reasons => (index, reasons),
+    });
+    let refused = refused.collect();
+    (chosen, refused)
+}
+
+fn new_face(scene: &Scene, index: usize, embedding: &Embedding) -> NewFace {
+    let face = &scene.faces[index];
+    let lookalike_vision::BoundingBox { left, top, width, height } = face.bounding_box;
+    NewFace {
+        ordinal: u32::try_from(index).unwrap_or(u32::MAX),
+        bounding_box: lookalike_store::BoundingBox { left, top, width, height },
+        confidence: face.confidence,
+        vector: embedding.to_vec(),
+    }
+}
+
+/// Equal for equal images with equal external ids.
+fn image_id(image_sha256: &[u8; 32], external_image_id: Option<&str>) -> Uuid {
+    let mut name = image_sha256.to_vec();
+    name.extend_from_slice(external_image_id.unwrap_or_default().as_bytes());
+    Uuid::new_v3(&IMAGE_IDS, &name)
+}
+
+impl From<lookalike_store::Face> for Face {
+    fn from(face: lookalike_store::Face) -> Self {
+        Self {
+            face_id: face.face_id,
+            bounding_box: face.bounding_box.into(),
+            image_id: face.image_id,
+            external_image_id: face.external_image_id,
+            confidence: Number(face.confidence),
+        }
+    }
+}

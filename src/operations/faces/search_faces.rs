@@ -1,0 +1,53 @@
+//! Finds the faces of a collection that look like one of its faces.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::operations::support::context::store_error;
+use crate::operations::support::matches::{self, FaceMatch, MatchOptions, face_not_found};
+use crate::operations::support::Context;
+use aws_json::Operation;
+use aws_json::constraint::{Required, request};
+use crate::shapes::{CollectionId, FaceId, MaxFaces, Percent};
+use aws_json::ApiResult;
+
+pub struct SearchFaces;
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Input {
+    collection_id: Required<CollectionId>,
+    face_id: Required<FaceId>,
+    max_faces: Option<MaxFaces>,
+    face_match_threshold: Option<Percent>,
+}
+
+request!(Input[collection_id]: collection_id, face_id, max_faces, face_match_threshold);
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Output {
+    searched_face_id: Uuid,
+    face_matches: Vec<FaceMatch>,
+    face_model_version: String,
+}
+
+impl Operation for SearchFaces {
+    const NAME: &'static str = "SearchFaces";
+    type Context = Context;
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+        let collection = context.searchable_collection(&input.collection_id).await?;
+        let face_id = input.face_id.uuid();
+        let searched = context.app.store.face_vector(collection.key, face_id).await;
+        let searched = searched.map_err(|error| store_error(error, &collection.name, ""))?.ok_or_else(face_not_found)?;
+        let options = MatchOptions::faces(input.max_faces, input.face_match_threshold).except(searched.row);
+        Ok(Output {
+            searched_face_id: face_id,
+            face_matches: matches::faces(context, &collection, &searched.vector, options).await?,
+            face_model_version: collection.model_version,
+        })
+    }
+}

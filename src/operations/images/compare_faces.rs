@@ -1,0 +1,111 @@
+//! Compares the largest face of one image with every face of another.
+
+use serde::{Deserialize, Serialize};
+
+use crate::operations::support::face::{BoundingBox, ComparedFace};
+use crate::operations::support::scene::{FilterName, Scene, filter_or};
+use crate::operations::support::{Context, IMAGE_BODY_BYTES};
+use aws_json::Operation;
+use aws_json::constraint::{Required, request};
+use crate::shapes::Image;
+use crate::shapes::Percent;
+use aws_json::shapes::Choice;
+use aws_json::Number;
+use aws_json::{ApiError, ApiResult};
+use lookalike_search::cosine;
+use lookalike_vision::QualityFilter;
+
+const DEFAULT_THRESHOLD: f32 = 80.0;
+
+pub struct CompareFaces;
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Input {
+    source_image: Required<Image>,
+    target_image: Required<Image>,
+    similarity_threshold: Option<Percent>,
+    quality_filter: Option<Choice<FilterName>>,
+}
+
+request!(Input: source_image, target_image, similarity_threshold, quality_filter);
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Output {
+    source_image_face: SourceImageFace,
+    face_matches: Vec<CompareFacesMatch>,
+    unmatched_faces: Vec<ComparedFace>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_image_orientation_correction: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_image_orientation_correction: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct SourceImageFace {
+    bounding_box: BoundingBox,
+    confidence: Number,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct CompareFacesMatch {
+    similarity: Number,
+    face: ComparedFace,
+}
+
+impl Operation for CompareFaces {
+    const NAME: &'static str = "CompareFaces";
+    const MAX_BODY_BYTES: usize = IMAGE_BODY_BYTES;
+    type Context = Context;
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+        let rules = context.newest_rules();
+        let filter = filter_or(input.quality_filter.as_ref(), QualityFilter::None);
+        let threshold = input.similarity_threshold.map_or(DEFAULT_THRESHOLD, |Percent(threshold)| threshold);
+        let (source, target) = (input.source_image.into_inner().place()?, input.target_image.into_inner().place()?);
+        let (source, target) = (context.image_bytes(source).await?, context.image_bytes(target).await?);
+        let (source, largest, target, cosines) = context
+            .with_networks(move |networks| {
+                let source = Scene::look(networks, &source, rules)?;
+                // AWS says no more than this when either image shows no usable face.
+                let largest = *source.passing(filter).first().ok_or_else(ApiError::invalid_parameters)?;
+                let target = Scene::look(networks, &target, rules)?;
+                let passing = target.passing(filter);
+                if passing.is_empty() {
+                    return Err(ApiError::invalid_parameters());
+                }
+                let probe = source.embed(networks, &[largest])?.swap_remove(0);
+                let others = target.embed(networks, &passing)?;
+                let cosines: Vec<(usize, f32)> =
+                    passing.into_iter().zip(others.iter().map(|other| cosine(&probe, other))).collect();
+                Ok((source, largest, target, cosines))
+            })
+            .await?;
+        let calibration = &context.app.vision.pack().calibration;
+        let mut face_matches = Vec::new();
+        let mut unmatched_faces = Vec::new();
+        for (index, cosine) in cosines {
+            let similarity = calibration.similarity(cosine);
+            let face = ComparedFace::from(&target.faces[index]);
+            if similarity >= threshold {
+                face_matches.push(CompareFacesMatch { similarity: Number(similarity), face });
+            } else {
+                unmatched_faces.push(face);
+            }
+        }
+        face_matches.sort_by(|a, b| b.similarity.0.total_cmp(&a.similarity.0));
+        let face = &source.faces[largest];
+        Ok(Output {
+            source_image_face: SourceImageFace { bounding_box: face.bounding_box.into(), confidence: Number(face.confidence) },
+            face_matches,
+            unmatched_faces,
+            source_image_orientation_correction: source.orientation,
+            target_image_orientation_correction: target.orientation,
+        })
+    }
+}

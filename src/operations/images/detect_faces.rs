@@ -1,0 +1,55 @@
+//! Detects the faces of an image and keeps nothing.
+
+use serde::{Deserialize, Serialize};
+
+use crate::operations::support::face::{AttributeList, FaceDetail, Wanted};
+use crate::operations::support::scene::{Scene, log_stages};
+use crate::operations::support::{Context, IMAGE_BODY_BYTES};
+use aws_json::Operation;
+use aws_json::ApiResult;
+use aws_json::constraint::{Required, request};
+use crate::shapes::Image;
+
+pub struct DetectFaces;
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Input {
+    image: Required<Image>,
+    attributes: Option<AttributeList>,
+}
+
+request!(Input: image, attributes);
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Output {
+    face_details: Vec<FaceDetail>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    orientation_correction: Option<&'static str>,
+}
+
+impl Operation for DetectFaces {
+    const NAME: &'static str = "DetectFaces";
+    const MAX_BODY_BYTES: usize = IMAGE_BODY_BYTES;
+    type Context = Context;
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+        let rules = context.newest_rules();
+        let bytes = context.image_bytes(input.image.into_inner().place()?).await?;
+        let scene = context
+            .with_networks(move |networks| {
+                let scene = Scene::look(networks, &bytes, rules);
+                log_stages(networks);
+                scene
+            })
+            .await?;
+        let wanted = Wanted::from(input.attributes);
+        Ok(Output {
+            face_details: scene.faces.iter().map(|face| FaceDetail::new(face, &wanted)).collect(),
+            orientation_correction: scene.orientation,
+        })
+    }
+}

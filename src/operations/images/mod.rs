@@ -1,0 +1,4 @@
+//! Images by themselves: nothing is stored.
+
+pub mod compare_faces;
+pub mod detect_faces;

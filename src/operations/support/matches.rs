@@ -1,0 +1,193 @@
+//! Searching a collection and printing what was found.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use super::Context;
+use super::context::store_error;
+use super::stored_face::StoredFace;
+use crate::shapes::{MaxFaces, MaxUserResults, Percent};
+use aws_json::Number;
+use aws_json::{ApiError, ApiResult, ErrorCode};
+use crate::gallery::{Gallery, Kind};
+use lookalike_store::{Collection, CollectionKey, Face, Store, StoreResult, User};
+
+const DEFAULT_THRESHOLD: f32 = 80.0;
+const MOST_FACES: usize = 4096;
+const MOST_USERS: usize = 500;
+
+/// Scans for one answer: each but the first follows deletions of what the one before had found.
+const MOST_SCANS: usize = 8;
+
+/// A face of the collection and how alike it is.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct FaceMatch {
+    similarity: Number,
+    face: StoredFace,
+}
+
+/// A user of the collection and how alike it is.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UserMatch {
+    similarity: Number,
+    user: MatchedUser,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct MatchedUser {
+    user_id: String,
+    user_status: &'static str,
+}
+
+/// How many matches are wanted and how alike they have to be.
+pub struct MatchOptions {
+    most: usize,
+    /// A similarity from 0 to 100; what reaches it matches.
+    threshold: f32,
+    except: Option<i64>,
+}
+
+impl MatchOptions {
+    pub fn faces(most: Option<MaxFaces>, threshold: Option<Percent>) -> Self {
+        Self::new(most.map_or(MOST_FACES, MaxFaces::get), threshold)
+    }
+
+    pub fn users(most: Option<MaxUserResults>, threshold: Option<Percent>) -> Self {
+        Self::new(most.map_or(MOST_USERS, MaxUserResults::get), threshold)
+    }
+
+    fn new(most: usize, threshold: Option<Percent>) -> Self {
+        Self { most, threshold: threshold.map_or(DEFAULT_THRESHOLD, |Percent(threshold)| threshold), except: None }
+    }
+
+    /// Leaves out the row that is searched with.
+    pub fn except(self, row: i64) -> Self {
+        Self { except: Some(row), ..self }
+    }
+}
+
+/// What is searched for: faces or users.
+trait Searched: Sized {
+    const KIND: Kind;
+
+    /// Those of these rows that are there to be matched, in the order given.
+    async fn by_rows(store: &dyn Store, collection: CollectionKey, rows: &[i64]) -> StoreResult<Vec<Self>>;
+
+    fn row(&self) -> i64;
+}
+
+impl Searched for Face {
+    const KIND: Kind = Kind::Faces;
+
+    async fn by_rows(store: &dyn Store, collection: CollectionKey, rows: &[i64]) -> StoreResult<Vec<Self>> {
+        store.faces_by_rows(collection, rows).await
+    }
+
+    fn row(&self) -> i64 {
+        self.row
+    }
+}
+
+impl Searched for User {
+    const KIND: Kind = Kind::Users;
+
+    async fn by_rows(store: &dyn Store, collection: CollectionKey, rows: &[i64]) -> StoreResult<Vec<Self>> {
+        let mut users = store.users_by_rows(collection, rows).await?;
+        users.retain(Self::is_active);
+        Ok(users)
+    }
+
+    fn row(&self) -> i64 {
+        self.row
+    }
+}
+
+/// The faces that match a probe, most alike first.
+pub async fn faces(
+    context: &Context,
+    collection: &Collection,
+    probe: &[f32],
+    options: MatchOptions,
+) -> ApiResult<Vec<FaceMatch>> {
+    let calibration = &context.app.vision.pack().calibration;
+    let floor = calibration.cosine_floor(options.threshold);
+    let best = best::<Face>(&context.app.gallery, &*context.app.store, collection, probe, floor, &options).await?;
+    let matches = best
+        .into_iter()
+        .map(|(cosine, face)| FaceMatch { similarity: Number(calibration.similarity(cosine)), face: face.into() });
+    Ok(matches.collect())
+}
+
+/// The users that match a probe, most alike first.
+pub async fn users(
+    context: &Context,
+    collection: &Collection,
+    probe: &[f32],
+    options: MatchOptions,
+) -> ApiResult<Vec<UserMatch>> {
+    let calibration = &context.app.vision.pack().calibration;
+    let floor = calibration.cosine_floor(options.threshold);
+    let best = best::<User>(&context.app.gallery, &*context.app.store, collection, probe, floor, &options).await?;
+    let matches = best.into_iter().map(|(cosine, user)| UserMatch {
+        similarity: Number(calibration.similarity(cosine)),
+        user: MatchedUser { user_status: status(&user), user_id: user.user_id },
+    });
+    Ok(matches.collect())
+}
+
+/// The best matches and their cosines. What goes between the scan and the look-up is no match, and what it kept out of the answer is
+/// scanned for again.
+async fn best<T: Searched>(
+    gallery: &Gallery,
+    store: &dyn Store,
+    collection: &Collection,
+    probe: &[f32],
+    floor: f32,
+    options: &MatchOptions,
+) -> ApiResult<Vec<(f32, T)>> {
+    let mut best = Vec::new();
+    let mut gone = 0;
+    for _ in 0..MOST_SCANS {
+        // One more where the searched row itself will be among the hits.
+        let asked = options.most + usize::from(options.except.is_some()) + gone;
+        let hits = gallery.search(collection.key, T::KIND, probe, floor, asked).await.map_err(ApiError::internal)?;
+        let found_all = hits.len() < asked;
+        let rows: Vec<i64> = hits.iter().map(|hit| hit.id).filter(|row| Some(*row) != options.except).collect();
+        let found = T::by_rows(store, collection.key, &rows).await.map_err(|error| store_error(error, &collection.name, ""))?;
+        gone = rows.len() - found.len();
+        let cosines: HashMap<i64, f32> = hits.into_iter().map(|hit| (hit.id, hit.cosine)).collect();
+        best = found.into_iter().map(|found| (cosines[&found.row()], found)).collect();
+        if found_all || best.len() >= options.most {
+            break;
+        }
+    }
+    best.truncate(options.most);
+    Ok(best)
+}
+
+/// A user's status as lists and searches show it.
+pub fn status(user: &User) -> &'static str {
+    status_after(false, user.is_active())
+}
+
+/// A user's status in the answer to a change of its faces: the official examples say `UPDATING`, and the next look says the rest.
+pub fn status_after(changed: bool, is_active: bool) -> &'static str {
+    match (changed, is_active) {
+        (true, _) => "UPDATING",
+        (false, true) => "ACTIVE",
+        (false, false) => "CREATED",
+    }
+}
+
+/// AWS does not answer `ResourceNotFoundException` here.
+pub fn face_not_found() -> ApiError {
+    ApiError::new(ErrorCode::InvalidParameterException, "faceId was not found in the collection.")
+}
+
+#[cfg(test)]
+#[path = "matches_tests.rs"]
+mod tests;

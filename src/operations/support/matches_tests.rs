@@ -1,0 +1,106 @@
+//! What goes between the scan and the look-up: for a gallery that does not hear of deletions, all of them do.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::*;
+use crate::gallery::Source;
+use lookalike_store::{
+    AssociateFaces, BoundingBox, IndexFaces, Location, MAX_FACES_PER_COLLECTION, MAX_FACES_PER_USER, NewCollection, NewFace,
+    PackId, Sqlite,
+};
+use lookalike_store::Tenant;
+
+const PROBE: [f32; 2] = [1.0, 0.0];
+
+/// Eight faces, each less like the probe than the one before, and a user `0`..`7` for each.
+async fn staff(store: &Sqlite) -> (Collection, Vec<Face>) {
+    let tenant = Tenant { account: "111122223333".to_owned(), region: "eu-west-1".to_owned() };
+    let new = NewCollection {
+        name: "staff".to_owned(),
+        model_version: "7.0".to_owned(),
+        pack: PackId { name: "default".to_owned(), version: "1".to_owned() },
+        tags: BTreeMap::new(),
+        max_collections: None,
+    };
+    let collection = store.create_collection(&tenant, new).await.unwrap();
+    let face = |ordinal: u16| {
+        let angle = f32::from(ordinal) * 0.1;
+        NewFace {
+            ordinal: ordinal.into(),
+            bounding_box: BoundingBox { left: 0.1, top: 0.1, width: 0.5, height: 0.5 },
+            confidence: 99.0,
+            vector: vec![angle.cos(), angle.sin()],
+        }
+    };
+    let request = IndexFaces {
+        collection: collection.key,
+        image_sha256: [0; 32],
+        external_image_id: None,
+        image_id: Uuid::nil(),
+        model_version: "7.0".to_owned(),
+        faces: (0..8).map(face).collect(),
+        max_faces: MAX_FACES_PER_COLLECTION,
+    };
+    let faces = store.index_faces(request).await.unwrap();
+    (collection, faces)
+}
+
+async fn with_users(store: &Sqlite, collection: &Collection, faces: &[Face]) {
+    for (number, face) in faces.iter().enumerate() {
+        store.create_user(collection.key, &number.to_string(), None).await.unwrap();
+        let request = AssociateFaces {
+            collection: collection.key,
+            user_id: number.to_string(),
+            face_ids: vec![face.face_id],
+            threshold: 0.0,
+            similarity: Arc::new(|_, _| 100.0),
+            max_faces: MAX_FACES_PER_USER,
+        };
+        store.associate_faces(request, None).await.unwrap();
+    }
+}
+
+fn up_to(most: usize) -> MatchOptions {
+    MatchOptions { most, threshold: 0.0, except: None }
+}
+
+/// The gallery does not hear of what is deleted: for it, all deletions fall between the scan and the look-up.
+#[tokio::test]
+async fn a_face_that_goes_during_a_search_leaves_its_place_to_the_next() {
+    let store = Arc::new(Sqlite::open(&Location::Memory).await.unwrap());
+    let (collection, faces) = staff(&store).await;
+    let gallery = Gallery::new(Arc::clone(&store) as Arc<dyn Source>, 1).unwrap();
+    let search = async |options: MatchOptions| {
+        let best = best::<Face>(&gallery, &*store, &collection, &PROBE, -1.0, &options).await.unwrap();
+        best.into_iter().map(|(_, face)| face.row).collect::<Vec<_>>()
+    };
+    let rows: Vec<i64> = faces.iter().map(|face| face.row).collect();
+    assert_eq!(search(up_to(2)).await, rows[..2]);
+    store.delete_faces(collection.key, &[faces[0].face_id]).await.unwrap();
+    assert_eq!(search(up_to(1)).await, rows[1..2]);
+    assert_eq!(search(up_to(1).except(rows[1])).await, rows[2..3]);
+    store.delete_faces(collection.key, &[faces[1].face_id, faces[2].face_id, faces[4].face_id]).await.unwrap();
+    assert_eq!(search(up_to(2)).await, [rows[3], rows[5]]);
+    assert_eq!(search(up_to(100)).await, [rows[3], rows[5], rows[6], rows[7]]);
+}
+
+#[tokio::test]
+async fn a_user_that_goes_or_loses_its_faces_during_a_search_leaves_its_place_to_the_next() {
+    let store = Arc::new(Sqlite::open(&Location::Memory).await.unwrap());
+    let (collection, faces) = staff(&store).await;
+    with_users(&store, &collection, &faces).await;
+    let gallery = Gallery::new(Arc::clone(&store) as Arc<dyn Source>, 1).unwrap();
+    let search = async |options: MatchOptions| {
+        let best = best::<User>(&gallery, &*store, &collection, &PROBE, -1.0, &options).await.unwrap();
+        best.into_iter().map(|(_, user)| user.user_id).collect::<Vec<_>>()
+    };
+    assert_eq!(search(up_to(2)).await, ["0", "1"]);
+    store.delete_user(collection.key, "0", None).await.unwrap();
+    let loss =
+        lookalike_store::DisassociateFaces { collection: collection.key, user_id: "1".to_owned(), face_ids: vec![faces[1].face_id] };
+    store.disassociate_faces(loss, None).await.unwrap();
+    assert_eq!(search(up_to(2)).await, ["2", "3"]);
+}

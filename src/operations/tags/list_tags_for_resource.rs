@@ -1,0 +1,41 @@
+//! Lists the tags of a collection.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::operations::support::context::store_error;
+use crate::operations::support::Context;
+use aws_json::Operation;
+use aws_json::ApiResult;
+use aws_json::constraint::{Required, request};
+use crate::shapes::ResourceArn;
+
+pub struct ListTagsForResource;
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Input {
+    resource_arn: Required<ResourceArn>,
+}
+
+request!(Input[resource_arn]: resource_arn);
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Output {
+    tags: BTreeMap<String, String>,
+}
+
+impl Operation for ListTagsForResource {
+    const NAME: &'static str = "ListTagsForResource";
+    type Context = Context;
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+        let name = context.tagged(&input.resource_arn)?;
+        let tags = context.app.store.tags(&context.tenant, name).await.map_err(|error| store_error(error, name, ""))?;
+        Ok(Output { tags })
+    }
+}

@@ -1,0 +1,43 @@
+//! Adds tags to a collection; a tag whose key exists is replaced.
+
+use serde::{Deserialize, Serialize};
+
+use crate::operations::support::context::store_error;
+use crate::operations::support::Context;
+use aws_json::Operation;
+use aws_json::ApiResult;
+use aws_json::constraint::{Required, request};
+use crate::shapes::{ResourceArn, Tags};
+
+pub struct TagResource;
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Input {
+    resource_arn: Required<ResourceArn>,
+    tags: Required<Tags>,
+}
+
+request!(Input[resource_arn]: resource_arn, tags);
+
+/// Nothing: `{}`.
+#[derive(Serialize)]
+pub struct Output {}
+
+impl Operation for TagResource {
+    const NAME: &'static str = "TagResource";
+    type Context = Context;
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+        let name = context.tagged(&input.resource_arn)?;
+        context
+            .app
+            .store
+            .put_tags(&context.tenant, name, input.tags.into_inner().into_map())
+            .await
+            .map_err(|error| store_error(error, name, ""))?;
+        Ok(Output {})
+    }
+}

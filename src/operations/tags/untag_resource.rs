@@ -1,0 +1,40 @@
+//! Removes tags from a collection; absent keys are ignored.
+
+use serde::{Deserialize, Serialize};
+
+use crate::operations::support::context::store_error;
+use crate::operations::support::Context;
+use aws_json::Operation;
+use aws_json::ApiResult;
+use aws_json::constraint::{Required, request};
+use crate::shapes::{ResourceArn, TagKey};
+use aws_json::shapes::List;
+
+pub struct UntagResource;
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Input {
+    resource_arn: Required<ResourceArn>,
+    tag_keys: Required<List<TagKey, 0, 200>>,
+}
+
+request!(Input[resource_arn]: resource_arn, tag_keys);
+
+/// Nothing: `{}`.
+#[derive(Serialize)]
+pub struct Output {}
+
+impl Operation for UntagResource {
+    const NAME: &'static str = "UntagResource";
+    type Context = Context;
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+        let name = context.tagged(&input.resource_arn)?;
+        let keys = input.tag_keys.iter().map(|key| key.as_str().to_owned()).collect();
+        context.app.store.remove_tags(&context.tenant, name, keys).await.map_err(|error| store_error(error, name, ""))?;
+        Ok(Output {})
+    }
+}

@@ -1,0 +1,42 @@
+//! Deletes a user; its faces stay, without a user.
+
+use serde::{Deserialize, Serialize};
+
+use crate::operations::support::idempotency::{idempotency, user_error};
+use crate::operations::support::Context;
+use aws_json::Operation;
+use aws_json::ApiResult;
+use aws_json::constraint::{Required, request};
+use crate::shapes::{ClientRequestToken, CollectionId, UserId};
+
+pub struct DeleteUser;
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Input {
+    collection_id: Required<CollectionId>,
+    user_id: Required<UserId>,
+    client_request_token: Option<ClientRequestToken>,
+}
+
+request!(Input[collection_id]: collection_id, user_id, client_request_token);
+
+/// Nothing: `{}`.
+#[derive(Serialize)]
+pub struct Output {}
+
+impl Operation for DeleteUser {
+    const NAME: &'static str = "DeleteUser";
+    type Context = Context;
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+        let collection = context.collection(&input.collection_id).await?;
+        let (user, token) = (input.user_id.as_str(), input.client_request_token.as_ref());
+        let once = idempotency(context, token, &[&collection.name, user]);
+        let result = context.app.store.delete_user(collection.key, user, once).await;
+        result.map_err(|error| user_error(error, &collection.name, user, token))?;
+        Ok(Output {})
+    }
+}

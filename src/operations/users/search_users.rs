@@ -1,0 +1,109 @@
+//! Finds the users of a collection that look like one of its faces or users.
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::operations::support::context::store_error;
+use crate::operations::support::matches::{self, MatchOptions, UserMatch};
+use crate::operations::support::matches::face_not_found;
+use crate::operations::support::Context;
+use aws_json::Operation;
+use aws_json::constraint::{Required, request};
+use crate::shapes::{CollectionId, FaceId, MaxUserResults, Percent, UserId};
+use aws_json::{ApiError, ApiResult};
+use crate::gallery::Kind;
+use lookalike_store::Collection;
+
+pub struct SearchUsers;
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Input {
+    collection_id: Required<CollectionId>,
+    user_id: Option<UserId>,
+    face_id: Option<FaceId>,
+    user_match_threshold: Option<Percent>,
+    max_users: Option<MaxUserResults>,
+}
+
+request!(Input[collection_id]: collection_id, user_id, face_id, user_match_threshold, max_users);
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Output {
+    user_matches: Vec<UserMatch>,
+    face_model_version: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    searched_face: Option<SearchedFace>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    searched_user: Option<SearchedUser>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct SearchedFace {
+    face_id: Uuid,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct SearchedUser {
+    user_id: UserId,
+}
+
+impl Operation for SearchUsers {
+    const NAME: &'static str = "SearchUsers";
+    type Context = Context;
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+        let options = MatchOptions::users(input.max_users, input.user_match_threshold);
+        let (by_face, by_user) = match (input.face_id, input.user_id) {
+            (Some(face), None) => (Some(face.uuid()), None),
+            (None, Some(user)) => (None, Some(user)),
+            _ => return Err(ApiError::invalid_parameters()),
+        };
+        let collection = context.searchable_collection(&input.collection_id).await?;
+        let user_matches = match (by_face, &by_user) {
+            (Some(face_id), _) => like_face(context, &collection, face_id, options).await?,
+            (None, Some(user_id)) => like_user(context, &collection, user_id, options).await?,
+            (None, None) => Vec::new(),
+        };
+        Ok(Output {
+            user_matches,
+            face_model_version: collection.model_version,
+            searched_face: by_face.map(|face_id| SearchedFace { face_id }),
+            searched_user: by_user.map(|user_id| SearchedUser { user_id }),
+        })
+    }
+}
+
+async fn like_face(
+    context: &Context,
+    collection: &Collection,
+    face_id: Uuid,
+    options: MatchOptions,
+) -> ApiResult<Vec<UserMatch>> {
+    let face = context.app.store.face_vector(collection.key, face_id).await;
+    let face = face.map_err(|error| store_error(error, &collection.name, ""))?.ok_or_else(face_not_found)?;
+    matches::users(context, collection, &face.vector, options).await
+}
+
+/// The user itself is no match; a user without faces looks like nobody.
+async fn like_user(
+    context: &Context,
+    collection: &Collection,
+    user_id: &UserId,
+    options: MatchOptions,
+) -> ApiResult<Vec<UserMatch>> {
+    let app = &context.app;
+    let user = app.store.user(collection.key, user_id.as_str()).await;
+    let user = user
+        .map_err(|error| store_error(error, &collection.name, ""))?
+        .ok_or_else(|| ApiError::user_not_found(user_id.as_str()))?;
+    match app.gallery.vector(collection.key, Kind::Users, user.row).await.map_err(ApiError::internal)? {
+        Some(vector) => matches::users(context, collection, &vector, options.except(user.row)).await,
+        None => Ok(Vec::new()),
+    }
+}

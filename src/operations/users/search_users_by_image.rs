@@ -1,0 +1,111 @@
+//! Finds the users of a collection that look like the largest face of an image.
+
+use serde::{Deserialize, Serialize};
+
+use crate::operations::support::face::{FaceDetail, Wanted};
+use crate::operations::support::matches::{self, MatchOptions, UserMatch};
+use crate::operations::support::scene::{FilterName, Scene, filter_or};
+use crate::operations::support::{Context, IMAGE_BODY_BYTES};
+use aws_json::Operation;
+use aws_json::ApiResult;
+use aws_json::constraint::{Required, request};
+use crate::shapes::Image;
+use crate::shapes::{CollectionId, MaxUserResults, Percent};
+use aws_json::shapes::Choice;
+use lookalike_vision::{QualityFilter, Reason};
+
+pub struct SearchUsersByImage;
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Input {
+    collection_id: Required<CollectionId>,
+    image: Required<Image>,
+    user_match_threshold: Option<Percent>,
+    max_users: Option<MaxUserResults>,
+    quality_filter: Option<Choice<FilterName>>,
+}
+
+request!(Input[collection_id]: collection_id, image, user_match_threshold, max_users, quality_filter);
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Output {
+    user_matches: Vec<UserMatch>,
+    face_model_version: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    searched_face: Option<SearchedFaceDetails>,
+    unsearched_faces: Vec<UnsearchedFace>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct SearchedFaceDetails {
+    face_detail: FaceDetail,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct UnsearchedFace {
+    face_details: FaceDetail,
+    reasons: Vec<UnsearchedFaceReason>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum UnsearchedFaceReason {
+    Quality(Reason),
+    Rank(&'static str),
+}
+
+impl Operation for SearchUsersByImage {
+    const NAME: &'static str = "SearchUsersByImage";
+    const MAX_BODY_BYTES: usize = IMAGE_BODY_BYTES;
+    type Context = Context;
+    type Input = Input;
+    type Output = Output;
+
+    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+        let place = input.image.into_inner().place()?;
+        let collection = context.searchable_collection(&input.collection_id).await?;
+        let rules = context.newest_rules();
+        let filter = filter_or(input.quality_filter.as_ref(), QualityFilter::None);
+        let bytes = context.image_bytes(place).await?;
+        let (scene, searched) = context
+            .with_networks(move |networks| {
+                let scene = Scene::look(networks, &bytes, rules)?;
+                let searched = match scene.passing(filter).first() {
+                    Some(&largest) => Some((largest, scene.embed(networks, &[largest])?.swap_remove(0))),
+                    None => None,
+                };
+                Ok((scene, searched))
+            })
+            .await?;
+        // Unlike SearchFacesByImage, an image without a usable face is no error here.
+        let user_matches = match &searched {
+            Some((_, probe)) => {
+                let options = MatchOptions::users(input.max_users, input.user_match_threshold);
+                matches::users(context, &collection, probe, options).await?
+            }
+            None => Vec::new(),
+        };
+        let largest = searched.map(|(largest, _)| largest);
+        let detail = |index: usize| FaceDetail::new(&scene.faces[index], &Wanted::default());
+        let others = (0..scene.faces.len()).filter(|&index| Some(index) != largest);
+        let unsearched_faces = others
+            .map(|index| UnsearchedFace { face_details: detail(index), reasons: why_unsearched(scene.reasons(index, filter)) });
+        Ok(Output {
+            user_matches,
+            face_model_version: collection.model_version,
+            searched_face: largest.map(|index| SearchedFaceDetails { face_detail: detail(index) }),
+            unsearched_faces: unsearched_faces.collect(),
+        })
+    }
+}
+
+fn why_unsearched(refused: Vec<Reason>) -> Vec<UnsearchedFaceReason> {
+    if refused.is_empty() {
+        return vec![UnsearchedFaceReason::Rank("FACE_NOT_LARGEST")];
+    }
+    refused.into_iter().map(UnsearchedFaceReason::Quality).collect()
+}

@@ -1,0 +1,7 @@
+//! The shapes of Rekognition's model that several operations share.
+
+mod image;
+mod members;
+
+pub use image::{Image, Place, S3Object};
+pub use members::*;
