@@ -1,4 +1,5 @@
-//! Detection, analysis and embedding on one worker, with the pack in `LOOKALIKE_PACK` or `models/default`.
+//! Detection, analysis and embedding on one worker, with the pack in `LOOKALIKE_PACK` or
+//! `models/default`.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,8 +14,10 @@ mod support;
 fn load() -> Vision {
     let default = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models/default");
     let folder = std::env::var_os("LOOKALIKE_PACK").map_or(default, PathBuf::from);
-    let pack = Pack::open(&folder).unwrap_or_else(|error| panic!("set LOOKALIKE_PACK to a pack: {error}"));
-    Vision::load(pack, VisionOptions { workers: 1, queue: 1 }).unwrap_or_else(|error| panic!("{error}"))
+    let pack =
+        Pack::open(&folder).unwrap_or_else(|error| panic!("set LOOKALIKE_PACK to a pack: {error}"));
+    Vision::load(pack, VisionOptions { workers: 1, queue: 1 })
+        .unwrap_or_else(|error| panic!("{error}"))
 }
 
 /// Faces of 200 pixels in a row. What they show does not matter to the time.
@@ -33,7 +36,11 @@ fn faces(count: u8) -> Vec<Detection> {
 }
 
 /// The time of `iterations` calls on the worker thread.
-fn timed(vision: &Vision, iterations: u64, call: impl Fn(&mut Networks) + Send + 'static) -> Duration {
+fn timed(
+    vision: &Vision,
+    iterations: u64,
+    call: impl Fn(&mut Networks) + Send + 'static,
+) -> Duration {
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let job = vision.run(move |networks| {
         let start = Instant::now();
@@ -47,12 +54,17 @@ fn stages(criterion: &mut Criterion) {
     let vision = load();
     let mut group = criterion.benchmark_group("vision");
     group.sample_size(20);
-    for (name, width, height) in [("640x480", 640, 480), ("2 MP", 1920, 1080), ("12 MP", 4000, 3000)] {
-        let image = Arc::new(Image { pixels: support::picture(width, height), had_orientation: false });
+    for (name, width, height) in
+        [("640x480", 640, 480), ("2 MP", 1920, 1080), ("12 MP", 4000, 3000)]
+    {
+        let image =
+            Arc::new(Image { pixels: support::picture(width, height), had_orientation: false });
         group.bench_function(BenchmarkId::new("detect", name), |bencher| {
             bencher.iter_custom(|iterations| {
                 let image = Arc::clone(&image);
-                timed(&vision, iterations, move |networks| drop(networks.detect(&image).expect("detects")))
+                timed(&vision, iterations, move |networks| {
+                    drop(networks.detect(&image).expect("detects"));
+                })
             });
         });
     }
@@ -61,14 +73,18 @@ fn stages(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("analyze", count), |bencher| {
             bencher.iter_custom(|iterations| {
                 let (image, faces) = (Arc::clone(&image), faces(count));
-                timed(&vision, iterations, move |networks| drop(networks.analyze(&image, &faces).expect("analyzes")))
+                timed(&vision, iterations, move |networks| {
+                    drop(networks.analyze(&image, &faces).expect("analyzes"));
+                })
             });
         });
         group.bench_function(BenchmarkId::new("embed", count), |bencher| {
             bencher.iter_custom(|iterations| {
                 let (image, faces) = (Arc::clone(&image), faces(count));
                 timed(&vision, iterations, move |networks| {
-                    drop(networks.embed(&image, &faces.iter().collect::<Vec<_>>()).expect("embeds"));
+                    drop(
+                        networks.embed(&image, &faces.iter().collect::<Vec<_>>()).expect("embeds"),
+                    );
                 })
             });
         });

@@ -1,8 +1,9 @@
-//! The store: writes a second with 1, 8 and 64 writers, the load of a large collection by itself and into the search, the look-up of
-//! hits, deletions.
+//! The store: writes a second with 1, 8 and 64 writers, the load of a large collection by itself
+//! and into the search, the look-up of hits, deletions.
 //!
-//! `cargo bench --bench index` writes a million faces of 128 numbers into a directory of its own below the system's temporary
-//! directory (set `TMPDIR` to measure another disk); run by `cargo test`, it only checks that it works.
+//! `cargo bench --bench index` writes a million faces of 128 numbers into a directory of its own
+//! below the system's temporary directory (set `TMPDIR` to measure another disk); run by `cargo
+//! test`, it only checks that it works.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -18,10 +19,11 @@ use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use lookalike::gallery::{Gallery, Kind};
-use lookalike_store::{
-    BoundingBox, Collection, IndexFaces, Location, MAX_FACES_PER_COLLECTION, NewCollection, NewFace, PackId, Sqlite, Store,
-};
 use lookalike_store::Tenant;
+use lookalike_store::{
+    BoundingBox, Collection, IndexFaces, Location, MAX_FACES_PER_COLLECTION, NewCollection,
+    NewFace, PackId, Sqlite, Store,
+};
 use uuid::Uuid;
 
 const DIMENSION: usize = 128;
@@ -77,7 +79,13 @@ fn image(collection: &Collection, number: u64, faces: u32) -> IndexFaces {
 }
 
 /// Has `writers` write images of `faces` faces until `images` are durable.
-async fn write(store: &Arc<Sqlite>, collection: &Collection, writers: u64, images: u64, faces: u32) -> Vec<Duration> {
+async fn write(
+    store: &Arc<Sqlite>,
+    collection: &Collection,
+    writers: u64,
+    images: u64,
+    faces: u32,
+) -> Vec<Duration> {
     let mut tasks = Vec::new();
     for writer in 0..writers {
         let (store, collection) = (Arc::clone(store), collection.clone());
@@ -126,12 +134,17 @@ async fn load(store: &Sqlite, collection: &Collection, title: &str) -> Vec<i64> 
     };
     store.load_faces(collection.key, &mut visit).await.expect("a load");
     let seconds = start.elapsed().as_secs_f64();
-    println!("load    {} faces, {title}: {seconds:.2} s ({:.0} faces/s)", rows.len(), rows.len() as f64 / seconds);
+    println!(
+        "load    {} faces, {title}: {seconds:.2} s ({:.0} faces/s)",
+        rows.len(),
+        rows.len() as f64 / seconds
+    );
     assert_eq!(vectors.len(), rows.len() * DIMENSION);
     rows
 }
 
-/// What a restarted server does when the collection is searched: it loads all vectors into memory, and codes them.
+/// What a restarted server does when the collection is searched: it loads all vectors into memory,
+/// and codes them.
 async fn search(store: &Arc<Sqlite>, collection: &Collection) {
     let threads = available_parallelism().map_or(1, NonZero::get);
     let before = resident();
@@ -139,12 +152,19 @@ async fn search(store: &Arc<Sqlite>, collection: &Collection) {
     let query = vector(u64::MAX);
     for title in ["first", "second"] {
         let start = Instant::now();
-        let hits = gallery.search(collection.key, Kind::Faces, &query, 0.35, 80).await.expect("an answer").len();
+        let hits = gallery
+            .search(collection.key, Kind::Faces, &query, 0.35, 80)
+            .await
+            .expect("an answer")
+            .len();
         println!("search  the {title}: {hits} hits in {:.2?}", start.elapsed());
     }
     let size = gallery.size();
     let (vectors, bytes) = (size.vectors, size.bytes / size.vectors);
-    println!("memory  {vectors} faces in memory, {bytes} bytes each; the process grew from {before} to {} MB", resident());
+    println!(
+        "memory  {vectors} faces in memory, {bytes} bytes each; the process grew from {before} to {} MB",
+        resident()
+    );
     assert_eq!(vectors as u64, collection_size(store, collection).await);
 }
 
@@ -176,7 +196,10 @@ fn main() {
         let collection = new_collection(&store, "large").await;
         let start = Instant::now();
         write(&store, &collection, 8, large / 100, 100).await;
-        println!("write     8 writers, 100 faces each: {:>6.0} faces/s", large as f64 / start.elapsed().as_secs_f64());
+        println!(
+            "write     8 writers, 100 faces each: {:>6.0} faces/s",
+            large as f64 / start.elapsed().as_secs_f64()
+        );
         load(&store, &collection, "just written").await;
         store.close().await;
 

@@ -1,4 +1,5 @@
-//! One pass over a collection, on one thread: by instruction set, by number of queries that share it, and the cost of a write.
+//! One pass over a collection, on one thread: by instruction set, by number of queries that share
+//! it, and the cost of a write.
 
 use std::hint::black_box;
 
@@ -52,8 +53,10 @@ fn shared_pass(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("shared pass over 100,000 x 128");
     let arena = filled(Isa::best());
     for count in [1, 2, 4, 8, 16] {
-        let queries: Vec<Query> =
-            vectors().take(count).map(|vector| Query::new(&vector, 0.35, 80).expect("a unit vector")).collect();
+        let queries: Vec<Query> = vectors()
+            .take(count)
+            .map(|vector| Query::new(&vector, 0.35, 80).expect("a unit vector"))
+            .collect();
         group.throughput(Throughput::Elements(queries.len() as u64));
         group.bench_function(BenchmarkId::from_parameter(count), |bencher| {
             bencher.iter(|| arena.search_batch(black_box(&queries)));

@@ -8,8 +8,8 @@ use std::thread::available_parallelism;
 use thiserror::Error;
 
 use crate::config::{ServeConfig, VisionConfig};
-use crate::objects::{ImageSource, SourceError};
 use crate::gallery::Gallery;
+use crate::objects::{ImageSource, SourceError};
 use lookalike_store::{ChangeSink, Location, OpenError, PackId, Sqlite, Store};
 use lookalike_vision::{Pack, PackError, Vision, VisionError, VisionOptions, runtime};
 
@@ -39,7 +39,9 @@ pub enum StartError {
     Images(#[from] SourceError),
     #[error(transparent)]
     Credentials(#[from] aws_json::auth::CredentialsError),
-    #[error("{0} cannot be listened on: {1}. Stop what uses it, or choose another address with --listen")]
+    #[error(
+        "{0} cannot be listened on: {1}. Stop what uses it, or choose another address with --listen"
+    )]
     Bind(std::net::SocketAddr, #[source] std::io::Error),
     #[error("the search threads could not be started: {0}")]
     Threads(#[source] std::io::Error),
@@ -60,20 +62,33 @@ impl App {
             folder => Location::Directory(folder.into()),
         };
         let store = Arc::new(Sqlite::open(&location).await?);
-        let threads = config.api.search_threads.unwrap_or_else(|| available_parallelism().map_or(1, NonZero::get));
+        let threads = config
+            .api
+            .search_threads
+            .unwrap_or_else(|| available_parallelism().map_or(1, NonZero::get));
         let gallery = Arc::new(Gallery::new(store.clone(), threads).map_err(StartError::Threads)?);
         let sink: Arc<dyn ChangeSink> = gallery.clone();
         store.subscribe(&sink);
         let vision = vision.await??;
-        Ok(Self { gallery, store, vision, images, face_model_version: config.api.face_model_version.clone() })
+        Ok(Self {
+            gallery,
+            store,
+            vision,
+            images,
+            face_model_version: config.api.face_model_version.clone(),
+        })
     }
 
-    /// The pack that new faces are embedded with. The embedder's digest is part of the version: vectors of two embedders cannot be
-    /// compared, even where a pack's author has put one in the place of the other under the same version.
+    /// The pack that new faces are embedded with. The embedder's digest is part of the version:
+    /// vectors of two embedders cannot be compared, even where a pack's author has put one in the
+    /// place of the other under the same version.
     pub fn pack_id(&self) -> PackId {
         let pack = self.vision.pack();
         let digest = pack.embedder.model.sha256.to_ascii_lowercase();
-        PackId { name: pack.name.clone(), version: format!("{}+{}", pack.version, &digest[..DIGEST_DIGITS]) }
+        PackId {
+            name: pack.name.clone(),
+            version: format!("{}+{}", pack.version, &digest[..DIGEST_DIGITS]),
+        }
     }
 
     /// Finishes the writes under way.
@@ -86,7 +101,8 @@ fn load_vision(config: &VisionConfig) -> Result<Vision, StartError> {
     runtime::init(config.runtime.as_deref())?;
     let pack = Pack::open(pack_folder(config))?;
     let defaults = VisionOptions::default();
-    let options = VisionOptions { workers: config.workers.unwrap_or(defaults.workers), queue: config.queue };
+    let options =
+        VisionOptions { workers: config.workers.unwrap_or(defaults.workers), queue: config.queue };
     Ok(Vision::load(pack, options)?)
 }
 

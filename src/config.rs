@@ -24,7 +24,8 @@ pub struct Cli {
 pub enum Command {
     /// Serve the API (the default).
     Serve(Box<ServeConfig>),
-    /// Ask a running server whether it is ready; exits with 1 when it is not. For container health checks.
+    /// Ask a running server whether it is ready; exits with 1 when it is not. For container health
+    /// checks.
     Health {
         /// The address that the server listens on.
         #[arg(long, env = "LOOKALIKE_LISTEN", default_value = "127.0.0.1:9340")]
@@ -104,10 +105,12 @@ pub struct ApiConfig {
     /// AWS face model version to emulate in new collections.
     #[arg(long, env = "LOOKALIKE_FACE_MODEL_VERSION", default_value = "7.0", value_parser = ["1.0", "2.0", "3.0", "4.0", "5.0", "6.0", "7.0"])]
     pub face_model_version: String,
-    /// Where S3Object images are read: a folder of buckets, an endpoint such as http://localhost:9000, or `aws`.
+    /// Where S3Object images are read: a folder of buckets, an endpoint such as
+    /// http://localhost:9000, or `aws`.
     #[arg(long, env = "LOOKALIKE_S3", default_value = "none")]
     pub s3: S3Location,
-    /// Limit an operation's requests a second, for example `IndexFaces=50`; `*=100` for all others. May be repeated.
+    /// Limit an operation's requests a second, for example `IndexFaces=50`; `*=100` for all others.
+    /// May be repeated.
     #[arg(long = "limit", env = "LOOKALIKE_LIMITS", value_delimiter = ',', value_name = "OPERATION=RATE", value_parser = rate_limit)]
     pub limits: Vec<RateLimit>,
     /// Search threads; as many as cores if not given.
@@ -120,7 +123,10 @@ fn rate_limit(text: &str) -> Result<RateLimit, String> {
     let limit: RateLimit = text.parse()?;
     let (operation, operations) = (limit.operation(), Rekognition::OPERATIONS);
     if operation != "*" && !operations.contains(&operation) {
-        return Err(format!("there is no operation `{operation}`; there are *, {}", operations.join(", ")));
+        return Err(format!(
+            "there is no operation `{operation}`; there are *, {}",
+            operations.join(", ")
+        ));
     }
     Ok(limit)
 }
@@ -133,7 +139,10 @@ mod tests {
     fn a_limit_of_an_unknown_operation_is_refused() {
         for operation in ["IndexFace", "indexfaces", "", "**"] {
             let error = rate_limit(&format!("{operation}=5")).expect_err(operation);
-            assert!(error.contains("CreateCollection") && error.contains("SearchUsersByImage"), "{error}");
+            assert!(
+                error.contains("CreateCollection") && error.contains("SearchUsersByImage"),
+                "{error}"
+            );
         }
         assert!(rate_limit("IndexFaces=5").is_ok() && rate_limit("*=100").is_ok());
     }

@@ -10,9 +10,9 @@ use axum::routing::get;
 use http::StatusCode;
 use thiserror::Error;
 
-use lookalike_store::Tenant;
 use aws_json::FrontEnd;
 use aws_json::auth::{DEFAULT_ACCOUNT, DEFAULT_REGION};
+use lookalike_store::Tenant;
 
 use crate::operations::Rekognition;
 
@@ -49,16 +49,26 @@ pub enum NotReady {
     Unready(SocketAddr, StatusCode),
 }
 
-/// Asks the server at an address whether it is ready; one that listens everywhere is asked on loopback.
+/// Asks the server at an address whether it is ready; one that listens everywhere is asked on
+/// loopback.
 pub async fn ask_ready(listen: SocketAddr) -> Result<(), NotReady> {
     let mut address = listen;
     if address.ip().is_unspecified() {
-        address.set_ip(if address.is_ipv4() { [127, 0, 0, 1].into() } else { std::net::Ipv6Addr::LOCALHOST.into() });
+        address.set_ip(if address.is_ipv4() {
+            [127, 0, 0, 1].into()
+        } else {
+            std::net::Ipv6Addr::LOCALHOST.into()
+        });
     }
     let silent = |error| NotReady::Silent(address, error);
     // A proxy of the environment is for others: what it can reach says nothing about this server.
-    let client = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(2)).build().map_err(silent)?;
-    let answer = client.get(format!("http://{address}/_lookalike/ready")).send().await.map_err(silent)?;
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(2))
+        .build()
+        .map_err(silent)?;
+    let answer =
+        client.get(format!("http://{address}/_lookalike/ready")).send().await.map_err(silent)?;
     let status = answer.status();
     if status.is_success() { Ok(()) } else { Err(NotReady::Unready(address, status)) }
 }

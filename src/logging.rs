@@ -6,7 +6,8 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::LogFormat;
 
-/// Starts logging. `LOOKALIKE_LOG` says how much, for example `debug` or `lookalike::stages=debug,info`.
+/// Starts logging. `LOOKALIKE_LOG` says how much, for example `debug` or
+/// `lookalike::stages=debug,info`.
 pub fn init(format: LogFormat) {
     let wanted = std::env::var("LOOKALIKE_LOG").unwrap_or_else(|_| "info".to_owned());
     // ONNX Runtime tells hundreds of lines at every start, unless it is asked not to.

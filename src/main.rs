@@ -9,8 +9,8 @@ use lookalike::{catalog, control, logging, server};
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> ExitCode {
-    // Official builds of ONNX Runtime report to their makers, from the moment they are loaded, unless this is set.
-    // SAFETY: no other thread has been started that could read the environment.
+    // Official builds of ONNX Runtime report to their makers, from the moment they are loaded,
+    // unless this is set. SAFETY: no other thread has been started that could read the environment.
     unsafe { std::env::set_var("ORT_DISABLE_TELEMETRY", "1") };
     run(Cli::parse())
 }

@@ -14,9 +14,9 @@ use tracing::{info, warn};
 use crate::app::{App, StartError};
 use crate::config::{AuthKind, ServeConfig};
 use crate::control;
+use crate::operations::Rekognition;
 use aws_json::auth::{Auth, AuthMode, Credentials};
 use aws_json::{FrontEnd, RateLimiter, Service as _};
-use crate::operations::Rekognition;
 
 /// Below the thirty seconds after which Kubernetes kills, so that the database is closed before.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -28,7 +28,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Loads the networks, opens the store, and only then takes the address: who can connect is answered.
+    /// Loads the networks, opens the store, and only then takes the address: who can connect is
+    /// answered.
     pub async fn bind(config: &ServeConfig) -> Result<Self, StartError> {
         let auth = match (config.auth.auth, &config.auth.credentials) {
             (AuthKind::Verify, Some(file)) => AuthMode::Verify(Credentials::load(file)?),
@@ -36,8 +37,14 @@ impl Server {
         };
         let app = Arc::new(App::open(config).await?);
         let auth = Auth::new(auth, Rekognition::SIGNING_NAME);
-        let front = Arc::new(FrontEnd::new(Rekognition { app }, auth, RateLimiter::new(&config.api.limits)));
-        let listener = TcpListener::bind(config.listen).await.map_err(|source| StartError::Bind(config.listen, source))?;
+        let front = Arc::new(FrontEnd::new(
+            Rekognition { app },
+            auth,
+            RateLimiter::new(&config.api.limits),
+        ));
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .map_err(|source| StartError::Bind(config.listen, source))?;
         Ok(Self { listener, front })
     }
 
@@ -54,7 +61,8 @@ impl Server {
         &self.front.service.app
     }
 
-    /// Answers requests until `shutdown` resolves, then finishes those under way until `patience`, polled only then, resolves too.
+    /// Answers requests until `shutdown` resolves, then finishes those under way until `patience`,
+    /// polled only then, resolves too.
     pub async fn run(
         self,
         shutdown: impl Future<Output = ()> + Send + 'static,
@@ -62,8 +70,10 @@ impl Server {
     ) -> std::io::Result<()> {
         let pack = self.app().vision.pack();
         info!(address = %self.addr(), pack = pack.name, version = pack.version, "ready");
-        let routes =
-            Router::new().nest("/_lookalike", control::routes()).fallback(aws_json::serve).with_state(Arc::clone(&self.front));
+        let routes = Router::new()
+            .nest("/_lookalike", control::routes())
+            .fallback(aws_json::serve)
+            .with_state(Arc::clone(&self.front));
         let (stop, stopping) = oneshot::channel();
         let serving = axum::serve(self.listener, routes).with_graceful_shutdown(async move {
             shutdown.await;
@@ -83,7 +93,8 @@ impl Server {
     }
 }
 
-/// How long requests under way may take after the first stop signal: twenty seconds, or until a second signal.
+/// How long requests under way may take after the first stop signal: twenty seconds, or until a
+/// second signal.
 pub async fn patience() {
     let _ = timeout(PATIENCE, stop_signal()).await;
 }
@@ -93,13 +104,14 @@ pub async fn stop_signal() {
     let interrupt = tokio::signal::ctrl_c();
     #[cfg(unix)]
     {
-        let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(terminate) => terminate,
-            Err(error) => {
-                warn!(%error, "SIGTERM cannot be caught; stop the server with Ctrl-C");
-                return std::future::pending().await;
-            }
-        };
+        let mut terminate =
+            match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+                Ok(terminate) => terminate,
+                Err(error) => {
+                    warn!(%error, "SIGTERM cannot be caught; stop the server with Ctrl-C");
+                    return std::future::pending().await;
+                }
+            };
         tokio::select! {
             _ = interrupt => {}
             _ = terminate.recv() => {}

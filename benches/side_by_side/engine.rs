@@ -1,8 +1,10 @@
-//! Lookalike's search behind a line protocol, so that `compare.py` can put the same queries to it and to others in turn.
+//! Lookalike's search behind a line protocol, so that `compare.py` can put the same queries to it
+//! and to others in turn.
 //!
-//! `engine VECTORS.npy QUERIES.npy` loads a file, `engine --generate ROWS QUERIES.npy` makes independent unit vectors. Then, line by line:
-//! `search QUERY K MIN` answers `MICROSECONDS ROW:COSINE ...`; `clients CLIENTS THREADS SECONDS K MIN` answers `QUERIES P50 P99` (microseconds);
-//! `memory` answers `ROWS BYTES RESIDENT PEAK`.
+//! `engine VECTORS.npy QUERIES.npy` loads a file, `engine --generate ROWS QUERIES.npy` makes
+//! independent unit vectors. Then, line by line: `search QUERY K MIN` answers `MICROSECONDS
+//! ROW:COSINE ...`; `clients CLIENTS THREADS SECONDS K MIN` answers `QUERIES P50 P99`
+//! (microseconds); `memory` answers `ROWS BYTES RESIDENT PEAK`.
 
 use std::error::Error;
 use std::fs::{self, File};
@@ -15,7 +17,8 @@ use lookalike_search::{Arena, Query, Scanner, simd::Isa};
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
 fn main() -> Outcome<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let (arena, queries) = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["--generate", rows, queries] => (generate(rows.parse()?)?, rows_of(queries)?),
         [vectors, queries] => (load(vectors)?, rows_of(queries)?),
@@ -39,18 +42,37 @@ fn answer(arena: &Arc<Arena>, queries: &[Vec<f32>], line: &str) -> Outcome<Strin
             let began = Instant::now();
             let hits = arena.search(query, min, k)?;
             let elapsed = began.elapsed().as_secs_f64() * 1e6;
-            let hits: Vec<String> = hits.iter().map(|hit| format!("{}:{}", hit.id, hit.cosine)).collect();
+            let hits: Vec<String> =
+                hits.iter().map(|hit| format!("{}:{}", hit.id, hit.cosine)).collect();
             Ok(format!("{elapsed} {}", hits.join(" ")))
         }
         ["clients", clients, threads, seconds, k, min] => {
-            let load = Load { clients: clients.parse()?, seconds: seconds.parse()?, k: k.parse()?, min: min.parse()? };
+            let load = Load {
+                clients: clients.parse()?,
+                seconds: seconds.parse()?,
+                k: k.parse()?,
+                min: min.parse()?,
+            };
             load.run(arena, queries, threads.parse()?)
         }
         ["memory"] => {
             let status = fs::read_to_string("/proc/self/status")?;
-            let field = |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or("").trim().to_owned();
+            let field = |name: &str| {
+                status
+                    .lines()
+                    .find_map(|line| line.strip_prefix(name))
+                    .unwrap_or("")
+                    .trim()
+                    .to_owned()
+            };
             let (resident, peak) = (field("VmRSS:"), field("VmHWM:"));
-            Ok(format!("{} {} {} {}", arena.len(), arena.memory_bytes(), resident.replace(' ', ""), peak.replace(' ', "")))
+            Ok(format!(
+                "{} {} {} {}",
+                arena.len(),
+                arena.memory_bytes(),
+                resident.replace(' ', ""),
+                peak.replace(' ', "")
+            ))
         }
         _ => Err(format!("what is {line:?}?").into()),
     }
@@ -88,7 +110,8 @@ impl Load {
             times.extend(client?);
         }
         times.sort_by(f64::total_cmp);
-        let percentile = |percent: usize| times.get(times.len() * percent / 100).copied().unwrap_or(f64::NAN);
+        let percentile =
+            |percent: usize| times.get(times.len() * percent / 100).copied().unwrap_or(f64::NAN);
         Ok(format!("{} {} {}", times.len(), percentile(50), percentile(99)))
     }
 }
@@ -147,7 +170,11 @@ impl NpyRows {
         let mut header = vec![0u8; usize::from(u16::from_le_bytes([start[8], start[9]]))];
         reader.read_exact(&mut header)?;
         let header = String::from_utf8(header)?;
-        let shape = header.split("'shape': (").nth(1).and_then(|rest| rest.split(')').next()).ok_or("no shape")?;
+        let shape = header
+            .split("'shape': (")
+            .nth(1)
+            .and_then(|rest| rest.split(')').next())
+            .ok_or("no shape")?;
         let columns = shape.split(',').nth(1).ok_or("not two-dimensional")?.trim().parse()?;
         if !header.contains("'<f4'") || header.contains("'fortran_order': True") {
             return Err("not an array of little-endian f32 in row order".into());
@@ -161,6 +188,11 @@ impl NpyRows {
             return Ok(None);
         }
         self.reader.read_exact(&mut bytes)?;
-        Ok(Some(bytes.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]])).collect()))
+        Ok(Some(
+            bytes
+                .chunks_exact(4)
+                .map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]]))
+                .collect(),
+        ))
     }
 }

@@ -32,7 +32,8 @@ pub enum ModelsCommand {
     Pull {
         /// A pack as `lookalike models list` names it.
         name: String,
-        /// Mirror to fetch from instead of upstream: `<URL>/<pack>/detector.onnx`, `<URL>/<pack>/embedder.onnx`.
+        /// Mirror to fetch from instead of upstream: `<URL>/<pack>/detector.onnx`,
+        /// `<URL>/<pack>/embedder.onnx`.
         #[arg(long, value_name = "URL", env = "LOOKALIKE_MODELS_MIRROR")]
         from: Option<reqwest::Url>,
         #[command(flatten)]
@@ -59,7 +60,9 @@ pub enum CatalogError {
     Download { source: DownloadError, target: PathBuf },
     #[error("cannot write {}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
-    #[error("damaged packs: {failed} of {checked}; `lookalike models pull NAME` repairs one of the catalogue")]
+    #[error(
+        "damaged packs: {failed} of {checked}; `lookalike models pull NAME` repairs one of the catalogue"
+    )]
     Damaged { failed: usize, checked: usize },
     #[error("cannot write the output: {0}")]
     Output(#[from] io::Error),
@@ -70,11 +73,17 @@ pub async fn run(command: ModelsCommand) -> Result<(), CatalogError> {
     let mut output = io::stdout();
     match command {
         ModelsCommand::List { folder } => list(&folder.models, &mut output),
-        ModelsCommand::Verify { name, folder } => verify(&folder.models, name.as_deref(), &mut output),
+        ModelsCommand::Verify { name, folder } => {
+            verify(&folder.models, name.as_deref(), &mut output)
+        }
         ModelsCommand::Pull { name, from, folder } => {
             let entry = Entry::find(&name).ok_or_else(|| CatalogError::Unknown {
                 name,
-                known: CATALOG.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>().join(", "),
+                known: CATALOG
+                    .iter()
+                    .map(|entry| entry.name.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", "),
                 models: folder.models.clone(),
             })?;
             pull(&folder.models, entry, from.as_ref().map(reqwest::Url::as_str), &mut output).await
@@ -105,12 +114,18 @@ pub(super) async fn pull(
             continue;
         }
         let url = network.address(&entry.name, mirror);
-        let wanted = Wanted { url: &url, sha256: &network.sha256, size: network.bytes, target: &target };
+        let wanted =
+            Wanted { url: &url, sha256: &network.sha256, size: network.bytes, target: &target };
         let progress = progress_of(&wanted);
         let fetched = download::fetch(&client, wanted, &progress).await;
         progress.finish_and_clear();
         fetched.map_err(|source| CatalogError::Download { source, target: target.clone() })?;
-        writeln!(output, "{} fetched: {}, SHA-256 checked", target.display(), human_size(network.bytes))?;
+        writeln!(
+            output,
+            "{} fetched: {}, SHA-256 checked",
+            target.display(),
+            human_size(network.bytes)
+        )?;
     }
 
     let manifest = folder.join("pack.toml");
@@ -126,7 +141,9 @@ async fn lock(folder: &Path) -> io::Result<File> {
     let file = File::create(folder.join(".lock"))?;
     match file.try_lock() {
         Ok(()) => return Ok(file),
-        Err(TryLockError::WouldBlock) => eprintln!("waiting for another pull into {}", folder.display()),
+        Err(TryLockError::WouldBlock) => {
+            eprintln!("waiting for another pull into {}", folder.display());
+        }
         Err(TryLockError::Error(error)) => return Err(error),
     }
     let locked = tokio::task::spawn_blocking(move || file.lock().map(|()| file)).await;
@@ -139,9 +156,10 @@ fn progress_of(wanted: &Wanted<'_>) -> ProgressBar {
         eprintln!("fetching {} ({})", wanted.url, human_size(wanted.size));
         return ProgressBar::hidden();
     }
-    let style =
-        ProgressStyle::with_template("{msg} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}")
-            .expect("a valid template");
+    let style = ProgressStyle::with_template(
+        "{msg} {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta}",
+    )
+    .expect("a valid template");
     let name = wanted.target.display().to_string();
     ProgressBar::new(wanted.size).with_style(style).with_message(name)
 }
@@ -150,7 +168,8 @@ fn progress_of(wanted: &Wanted<'_>) -> ProgressBar {
 fn installed(models: &Path) -> Vec<String> {
     let entries = fs::read_dir(models).into_iter().flatten().flatten();
     let packs = entries.filter(|entry| entry.path().join("pack.toml").is_file());
-    let mut names: Vec<String> = packs.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    let mut names: Vec<String> =
+        packs.filter_map(|entry| entry.file_name().into_string().ok()).collect();
     names.sort_unstable();
     names
 }
@@ -160,7 +179,11 @@ pub(super) fn list(models: &Path, output: &mut dyn Write) -> Result<(), CatalogE
     for name in &here {
         match Pack::open(models.join(name)) {
             Ok(pack) => {
-                writeln!(output, "{name} {} (here)\n  {}\n  licence: {}", pack.version, pack.description, pack.licence)?;
+                writeln!(
+                    output,
+                    "{name} {} (here)\n  {}\n  licence: {}",
+                    pack.version, pack.description, pack.licence
+                )?;
                 write_accuracy(output, pack.accuracy.iter())?;
             }
             Err(error) => writeln!(output, "{name} (unusable)\n  {error}")?,
@@ -189,11 +212,17 @@ fn write_accuracy<'t>(
     Ok(())
 }
 
-pub(super) fn verify(models: &Path, name: Option<&str>, output: &mut dyn Write) -> Result<(), CatalogError> {
+pub(super) fn verify(
+    models: &Path,
+    name: Option<&str>,
+    output: &mut dyn Write,
+) -> Result<(), CatalogError> {
     let here = installed(models);
     let names = match name {
         Some(name) if here.iter().any(|installed| installed == name) => vec![name.to_owned()],
-        Some(name) => return Err(CatalogError::Absent { name: name.to_owned(), models: models.to_owned() }),
+        Some(name) => {
+            return Err(CatalogError::Absent { name: name.to_owned(), models: models.to_owned() });
+        }
         None if here.is_empty() => return Err(CatalogError::Empty(models.to_owned())),
         None => here,
     };
@@ -210,12 +239,15 @@ pub(super) fn verify(models: &Path, name: Option<&str>, output: &mut dyn Write) 
     if failed > 0 { Err(CatalogError::Damaged { failed, checked: names.len() }) } else { Ok(()) }
 }
 
-/// Files against `pack.toml`, and `pack.toml` against the catalogue: whoever can change a file can change its digest too.
+/// Files against `pack.toml`, and `pack.toml` against the catalogue: whoever can change a file can
+/// change its digest too.
 fn verify_pack(folder: &Path, entry: Option<&Entry>) -> Result<(), String> {
     let pack = Pack::open(folder).map_err(|error: PackError| error.to_string())?;
     pack.verify().map_err(|error| error.to_string())?;
     let Some(entry) = entry else { return Ok(()) };
-    let known = |sha256: &str| entry.networks().iter().any(|network| network.sha256.eq_ignore_ascii_case(sha256));
+    let known = |sha256: &str| {
+        entry.networks().iter().any(|network| network.sha256.eq_ignore_ascii_case(sha256))
+    };
     match pack.models().find(|model| !known(&model.sha256)) {
         Some(model) => Err(format!("{} is not the file of the catalogue", model.file.display())),
         None => Ok(()),

@@ -45,7 +45,9 @@ impl DownloadError {
     fn passes(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Cut { .. } => true,
-            Self::Status { status, .. } => status.is_server_error() || *status == StatusCode::RANGE_NOT_SATISFIABLE,
+            Self::Status { status, .. } => {
+                status.is_server_error() || *status == StatusCode::RANGE_NOT_SATISFIABLE
+            }
             Self::Size { .. } | Self::Digest { .. } | Self::File { .. } => false,
         }
     }
@@ -64,7 +66,10 @@ pub(super) struct Wanted<'a> {
 /// The client that all files of a pack are fetched with.
 pub(super) fn client() -> Client {
     let user_agent = concat!("lookalike/", env!("CARGO_PKG_VERSION"));
-    let builder = Client::builder().user_agent(user_agent).connect_timeout(CONNECT_TIMEOUT).read_timeout(READ_TIMEOUT);
+    let builder = Client::builder()
+        .user_agent(user_agent)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT);
     builder.build().expect("the client has no setting that can fail")
 }
 
@@ -75,8 +80,13 @@ pub(super) fn digest(file: &Path) -> io::Result<String> {
     Ok(format!("{:x}", hasher.finalize()))
 }
 
-/// Fetches a file into `<target>.part`, beginning where an earlier attempt was cut off, and renames it when its SHA-256 is right.
-pub(super) async fn fetch(client: &Client, wanted: Wanted<'_>, progress: &ProgressBar) -> Result<(), DownloadError> {
+/// Fetches a file into `<target>.part`, beginning where an earlier attempt was cut off, and renames
+/// it when its SHA-256 is right.
+pub(super) async fn fetch(
+    client: &Client,
+    wanted: Wanted<'_>,
+    progress: &ProgressBar,
+) -> Result<(), DownloadError> {
     let part = part_of(wanted.target);
     let on_file = |source| DownloadError::File { path: part.clone(), source };
     let mut attempt = 1;
@@ -91,7 +101,11 @@ pub(super) async fn fetch(client: &Client, wanted: Wanted<'_>, progress: &Progre
     let found = digest(&part).map_err(on_file)?;
     if found != wanted.sha256 {
         fs::remove_file(&part).map_err(on_file)?;
-        return Err(DownloadError::Digest { url: wanted.url.to_owned(), expected: wanted.sha256.to_owned(), found });
+        return Err(DownloadError::Digest {
+            url: wanted.url.to_owned(),
+            expected: wanted.sha256.to_owned(),
+            found,
+        });
     }
     fs::rename(&part, wanted.target).map_err(on_file)
 }
@@ -103,11 +117,18 @@ pub(super) fn part_of(target: &Path) -> PathBuf {
     name.into()
 }
 
-/// One request for what the part does not have yet; a part that is no beginning of the file is emptied.
-async fn fetch_part(client: &Client, wanted: Wanted<'_>, part: &Path, progress: &ProgressBar) -> Result<(), DownloadError> {
+/// One request for what the part does not have yet; a part that is no beginning of the file is
+/// emptied.
+async fn fetch_part(
+    client: &Client,
+    wanted: Wanted<'_>,
+    part: &Path,
+    progress: &ProgressBar,
+) -> Result<(), DownloadError> {
     let Wanted { url, size, .. } = wanted;
     let on_file = |source| DownloadError::File { path: part.to_owned(), source };
-    let on_network = |error| DownloadError::Unreachable { url: url.to_owned(), cause: root_cause(&error) };
+    let on_network =
+        |error| DownloadError::Unreachable { url: url.to_owned(), cause: root_cause(&error) };
 
     let mut file = OpenOptions::new().create(true).append(true).open(part).map_err(on_file)?;
     let mut received = file.seek(SeekFrom::End(0)).map_err(on_file)?;
@@ -133,7 +154,10 @@ async fn fetch_part(client: &Client, wanted: Wanted<'_>, part: &Path, progress: 
         status => {
             if matches!(status, StatusCode::RANGE_NOT_SATISFIABLE | StatusCode::PARTIAL_CONTENT) {
                 file.set_len(0).map_err(on_file)?;
-                return Err(DownloadError::Status { url: url.to_owned(), status: StatusCode::RANGE_NOT_SATISFIABLE });
+                return Err(DownloadError::Status {
+                    url: url.to_owned(),
+                    status: StatusCode::RANGE_NOT_SATISFIABLE,
+                });
             }
             return Err(DownloadError::Status { url: url.to_owned(), status });
         }
@@ -142,7 +166,9 @@ async fn fetch_part(client: &Client, wanted: Wanted<'_>, part: &Path, progress: 
         file.set_len(0).map_err(on_file)?;
         Err(DownloadError::Size { url: url.to_owned(), offered, size })
     };
-    if let Some(offered) = response.content_length().map(|rest| received + rest).filter(|offered| *offered != size) {
+    if let Some(offered) =
+        response.content_length().map(|rest| received + rest).filter(|offered| *offered != size)
+    {
         return refuse_size(&file, offered);
     }
     progress.set_position(received);

@@ -14,7 +14,8 @@ pub use self::download::DownloadError;
 
 /// The catalogue that this version knows.
 static CATALOG: LazyLock<Vec<Entry>> = LazyLock::new(|| {
-    let catalog: Catalog = toml::from_str(include_str!("../../models/catalog.toml")).expect("a test reads the catalogue");
+    let catalog: Catalog = toml::from_str(include_str!("../../models/catalog.toml"))
+        .expect("a test reads the catalogue");
     catalog.pack
 });
 

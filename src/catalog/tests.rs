@@ -64,7 +64,12 @@ async fn serve(State(mirror): State<Arc<Mirror>>, request: Request) -> Response 
     };
     let file = embedder();
     let start: usize = range.as_deref().map_or(0, |range| {
-        range.strip_prefix("bytes=").and_then(|range| range.strip_suffix('-')).expect("an open range").parse().expect("a number")
+        range
+            .strip_prefix("bytes=")
+            .and_then(|range| range.strip_suffix('-'))
+            .expect("an open range")
+            .parse()
+            .expect("a number")
     });
     match mirror.manner {
         Manner::Missing => StatusCode::NOT_FOUND.into_response(),
@@ -73,14 +78,17 @@ async fn serve(State(mirror): State<Arc<Mirror>>, request: Request) -> Response 
         Manner::OtherContent => vec![0; file.len()].into_response(),
         Manner::OtherSize => "version https://git-lfs.github.com/spec/v1".into_response(),
         Manner::Cuts(length) => part(&file, start, start, Some(length)),
-        Manner::CutsFirstIgnoresRange(length) if request_number == 1 => part(&file, 0, 0, Some(length)),
+        Manner::CutsFirstIgnoresRange(length) if request_number == 1 => {
+            part(&file, 0, 0, Some(length))
+        }
         Manner::WrongRange if start > 0 => part(&file, start, 0, None),
         Manner::CutsFirstIgnoresRange(_) => file.into_response(),
         Manner::Proper | Manner::WrongRange | Manner::Busy => part(&file, start, start, None),
     }
 }
 
-/// The file from `start` on, in an answer that claims to begin at `claimed`, cut off after some bytes if asked.
+/// The file from `start` on, in an answer that claims to begin at `claimed`, cut off after some
+/// bytes if asked.
 fn part(file: &[u8], start: usize, claimed: usize, cut: Option<usize>) -> Response {
     if start >= file.len() {
         return StatusCode::RANGE_NOT_SATISFIABLE.into_response();
@@ -117,7 +125,9 @@ impl Bench {
 
         let mut entry = Entry::find("mobilefacenet").expect("a pack of the catalogue").clone();
         entry.name = "sample".to_owned();
-        for (network, bytes) in [(&mut entry.detector, detector()), (&mut entry.embedder, embedder())] {
+        for (network, bytes) in
+            [(&mut entry.detector, detector()), (&mut entry.embedder, embedder())]
+        {
             network.bytes = bytes.len() as u64;
             network.sha256 = format!("{:x}", Sha256::digest(&bytes));
         }
@@ -155,7 +165,10 @@ async fn a_fresh_pull_makes_a_pack_that_opens_and_verifies() {
     assert!(output.contains("embedder.onnx fetched: 300.00 kB, SHA-256 checked"), "{output}");
     let pack = Pack::open(bench.models.path().join("sample")).expect("a valid pack");
     pack.verify().expect("right digests");
-    assert_eq!((pack.name.as_str(), pack.embedder.size, pack.embedder.dimensions), ("sample", 112, 128));
+    assert_eq!(
+        (pack.name.as_str(), pack.embedder.size, pack.embedder.dimensions),
+        ("sample", 112, 128)
+    );
 
     let again = bench.pull().await.expect("the same pack");
     assert_eq!(again.matches("is already there").count(), 2, "{again}");
@@ -216,7 +229,10 @@ async fn a_wrong_file_is_never_kept() {
     let other = Bench::with(Manner::OtherContent).await;
     let failure = other.failure().await;
     let found = format!("{:x}", Sha256::digest(vec![0; 300_000]));
-    assert!(failure.contains(&found) && failure.contains(&other.entry.embedder.sha256), "{failure}");
+    assert!(
+        failure.contains(&found) && failure.contains(&other.entry.embedder.sha256),
+        "{failure}"
+    );
     other.assert_unusable();
     assert!(!other.path("embedder.onnx.part").exists());
 
@@ -234,7 +250,10 @@ async fn a_damaged_file_is_fetched_again() {
     std::fs::write(bench.path("embedder.onnx"), "damaged").expect("damage");
     let mut output = Vec::new();
     let error = verify(bench.models.path(), Some("sample"), &mut output).expect_err("damage");
-    assert_eq!(error.to_string(), "damaged packs: 1 of 1; `lookalike models pull NAME` repairs one of the catalogue");
+    assert_eq!(
+        error.to_string(),
+        "damaged packs: 1 of 1; `lookalike models pull NAME` repairs one of the catalogue"
+    );
     assert!(String::from_utf8(output).expect("text").starts_with("sample: "));
     bench.pull().await.expect("a repaired pack");
     verify(bench.models.path(), None, &mut Vec::new()).expect("no damage");
@@ -244,7 +263,10 @@ async fn a_damaged_file_is_fetched_again() {
 async fn failures_of_the_server_say_what_to_do() {
     let missing = Bench::with(Manner::Missing).await;
     let failure = missing.failure().await;
-    assert!(failure.contains("/mirror/sample/embedder.onnx: the server answers 404 Not Found"), "{failure}");
+    assert!(
+        failure.contains("/mirror/sample/embedder.onnx: the server answers 404 Not Found"),
+        "{failure}"
+    );
     assert!(failure.contains("pull --from a mirror, or put the file at"), "{failure}");
     assert_eq!(missing.asked().len(), 1);
 
@@ -255,7 +277,10 @@ async fn failures_of_the_server_say_what_to_do() {
     Bench::with(Manner::Busy).await.pull().await.expect("a pack at the second attempt");
 
     let mut nobody = Bench::with(Manner::Proper).await;
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .expect("a port")
+        .local_addr()
+        .expect("an address");
     nobody.url = format!("http://{free}");
     let failure = nobody.failure().await;
     assert!(failure.contains("onnection refused") && failure.contains("--from"), "{failure}");
@@ -278,7 +303,10 @@ fn the_catalogue_is_sound() {
         assert!(entry.accuracy.contains_key("measured"), "{} says who measured", entry.name);
         for network in entry.networks() {
             assert!(network.url.starts_with("https://") && network.bytes > 0, "{network:?}");
-            let commit = network.url.split('/').find(|part| part.len() == 40 && part.bytes().all(|b| b.is_ascii_hexdigit()));
+            let commit = network
+                .url
+                .split('/')
+                .find(|part| part.len() == 40 && part.bytes().all(|b| b.is_ascii_hexdigit()));
             assert!(commit.is_some(), "{} names a fixed commit", network.url);
         }
         // Everything else is checked by the reader of packs.
@@ -287,7 +315,10 @@ fn the_catalogue_is_sound() {
         let pack = Pack::open(folder.path()).expect("a valid pack");
         assert_eq!((&pack.name, &pack.licence), (&entry.name, &entry.licence));
     }
-    assert_eq!(CATALOG.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>(), ["mobilefacenet", "opencv-zoo"]);
+    assert_eq!(
+        CATALOG.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>(),
+        ["mobilefacenet", "opencv-zoo"]
+    );
 }
 
 #[tokio::test]
@@ -326,9 +357,16 @@ fn a_pack_that_is_not_the_catalogues_does_not_pass_for_it() {
     verify(models.path(), Some("mobilefacenet"), &mut output).expect_err("a forged pack");
     let text = String::from_utf8(output).expect("text");
     assert_eq!(text, "mobilefacenet: detector.onnx is not the file of the catalogue\n");
-    assert!(matches!(verify(models.path(), Some("../x"), &mut Vec::new()), Err(CatalogError::Absent { .. })));
-    for nothing in [tempfile::tempdir().expect("a folder").path(), Path::new("/nonexistent/models")] {
+    assert!(matches!(
+        verify(models.path(), Some("../x"), &mut Vec::new()),
+        Err(CatalogError::Absent { .. })
+    ));
+    for nothing in [tempfile::tempdir().expect("a folder").path(), Path::new("/nonexistent/models")]
+    {
         let error = verify(nothing, None, &mut Vec::new()).expect_err("no packs");
-        assert!(error.to_string().starts_with(&format!("no packs in {}", nothing.display())), "{error}");
+        assert!(
+            error.to_string().starts_with(&format!("no packs in {}", nothing.display())),
+            "{error}"
+        );
     }
 }

@@ -1,8 +1,9 @@
 //! The vectors of all collections, kept in step with the store.
 //!
-//! A collection's faces (or users) are loaded when they are first searched, and then stay in memory until the collection is deleted.
-//! Changes that the store commits while they load are queued and applied after, in order: all that the load reads is read after the
-//! queue began, so each change is either in what was read or in the queue, or in both, and applying it twice does no harm.
+//! A collection's faces (or users) are loaded when they are first searched, and then stay in memory
+//! until the collection is deleted. Changes that the store commits while they load are queued and
+//! applied after, in order: all that the load reads is read after the queue began, so each change
+//! is either in what was read or in the queue, or in both, and applying it twice does no harm.
 
 mod progress;
 #[cfg(test)]
@@ -14,21 +15,33 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use async_trait::async_trait;
 use tokio::sync::watch;
 
-use lookalike_search::{Abandoned, Arena, Hit, Query, Scanner, VectorError, user_vector};
 use self::progress::Progress;
-use lookalike_store::{Change, ChangeSink, Collection, CollectionKey, FaceVisitor, Store, StoreError, StoreResult, UserVisitor};
+use lookalike_search::{Abandoned, Arena, Hit, Query, Scanner, VectorError, user_vector};
+use lookalike_store::{
+    Change, ChangeSink, Collection, CollectionKey, FaceVisitor, Store, StoreError, StoreResult,
+    UserVisitor,
+};
 
 /// Where collections are loaded from: every [`Store`], or a stand-in.
 #[async_trait]
 pub trait Source: Send + Sync {
-    /// The collection as it is now; fails with [`lookalike_store::Missing::Collection`] when it was deleted.
+    /// The collection as it is now; fails with [`lookalike_store::Missing::Collection`] when it was
+    /// deleted.
     async fn describe(&self, collection: CollectionKey) -> StoreResult<Collection>;
 
     /// Shows every face, as it was at some moment of the call.
-    async fn faces(&self, collection: CollectionKey, visit: &mut FaceVisitor<'_>) -> StoreResult<()>;
+    async fn faces(
+        &self,
+        collection: CollectionKey,
+        visit: &mut FaceVisitor<'_>,
+    ) -> StoreResult<()>;
 
     /// Shows every user with faces, as it was at some moment of the call.
-    async fn users(&self, collection: CollectionKey, visit: &mut UserVisitor<'_>) -> StoreResult<()>;
+    async fn users(
+        &self,
+        collection: CollectionKey,
+        visit: &mut UserVisitor<'_>,
+    ) -> StoreResult<()>;
 }
 
 #[async_trait]
@@ -37,11 +50,19 @@ impl<S: Store + ?Sized> Source for S {
         self.collection_by_key(collection).await
     }
 
-    async fn faces(&self, collection: CollectionKey, visit: &mut FaceVisitor<'_>) -> StoreResult<()> {
+    async fn faces(
+        &self,
+        collection: CollectionKey,
+        visit: &mut FaceVisitor<'_>,
+    ) -> StoreResult<()> {
         self.load_faces(collection, visit).await
     }
 
-    async fn users(&self, collection: CollectionKey, visit: &mut UserVisitor<'_>) -> StoreResult<()> {
+    async fn users(
+        &self,
+        collection: CollectionKey,
+        visit: &mut UserVisitor<'_>,
+    ) -> StoreResult<()> {
         self.load_users(collection, visit).await
     }
 }
@@ -115,7 +136,8 @@ impl Gallery {
         Ok(Self { scanner: Scanner::new(threads)?, members: Arc::default(), source })
     }
 
-    /// The `k` best faces or users of a collection whose cosine is at least `min_cosine`, highest cosine first, then lowest row.
+    /// The `k` best faces or users of a collection whose cosine is at least `min_cosine`, highest
+    /// cosine first, then lowest row.
     pub async fn search(
         &self,
         collection: CollectionKey,
@@ -131,15 +153,22 @@ impl Gallery {
         Ok(self.scanner.search(arena, query).await?)
     }
 
-    /// The vector of one face, or the one that stands for a user; none if there is no such row, or if the user has no faces.
-    pub async fn vector(&self, collection: CollectionKey, kind: Kind, row: i64) -> Result<Option<Vec<f32>>, SearchError> {
+    /// The vector of one face, or the one that stands for a user; none if there is no such row, or
+    /// if the user has no faces.
+    pub async fn vector(
+        &self,
+        collection: CollectionKey,
+        kind: Kind,
+        row: i64,
+    ) -> Result<Option<Vec<f32>>, SearchError> {
         let index = self.index((collection, kind)).await?;
         Ok(index.0.get().and_then(|arena| arena.get(row)))
     }
 
     /// Size of what is in memory.
     pub fn size(&self) -> GallerySize {
-        let ready: Vec<Arc<Index>> = self.members.lock().values().filter_map(Member::ready).collect();
+        let ready: Vec<Arc<Index>> =
+            self.members.lock().values().filter_map(Member::ready).collect();
         let arenas = || ready.iter().filter_map(|index| index.0.get());
         GallerySize {
             collections: ready.len(),
@@ -157,9 +186,11 @@ impl Gallery {
                 Some(Member::Loading { loaded, .. }) => loaded.clone(),
                 None => {
                     let (sender, loaded) = watch::channel(None);
-                    members.insert(key, Member::Loading { queue: Vec::new(), loaded: loaded.clone() });
+                    members
+                        .insert(key, Member::Loading { queue: Vec::new(), loaded: loaded.clone() });
                     let load = Load { key, members: Arc::clone(&self.members), sender };
-                    // A task of its own: the load goes on when the client that caused it has gone away.
+                    // A task of its own: the load goes on when the client that caused it has gone
+                    // away.
                     tokio::spawn(load.run(Arc::clone(&self.source)));
                     loaded
                 }
@@ -174,14 +205,19 @@ impl ChangeSink for Gallery {
     fn committed(&self, changes: &[Change]) {
         for change in changes {
             match change {
-                Change::FacesAdded { collection, faces } => self.members.apply((*collection, Kind::Faces), || {
-                    faces.iter().map(|face| Edit::Put(face.row, face.vector.clone())).collect()
-                }),
+                Change::FacesAdded { collection, faces } => {
+                    self.members.apply((*collection, Kind::Faces), || {
+                        faces.iter().map(|face| Edit::Put(face.row, face.vector.clone())).collect()
+                    });
+                }
                 Change::FacesRemoved { collection, rows } => {
-                    self.members.apply((*collection, Kind::Faces), || rows.iter().map(|&row| Edit::Remove(row)).collect());
+                    self.members.apply((*collection, Kind::Faces), || {
+                        rows.iter().map(|&row| Edit::Remove(row)).collect()
+                    });
                 }
                 Change::UserFaces { collection, user, vectors } => {
-                    self.members.apply((*collection, Kind::Users), || vec![user_edit(*user, vectors)]);
+                    self.members
+                        .apply((*collection, Kind::Users), || vec![user_edit(*user, vectors)]);
                 }
                 Change::UserRemoved { collection, user } => {
                     self.members.apply((*collection, Kind::Users), || vec![Edit::Remove(*user)]);
@@ -206,14 +242,16 @@ impl Members {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Applies edits to a loaded index, queues them for one that loads; one that is not in memory will load them from the store.
+    /// Applies edits to a loaded index, queues them for one that loads; one that is not in memory
+    /// will load them from the store.
     fn apply(&self, key: Key, edits: impl FnOnce() -> Vec<Edit>) {
         let index = match self.lock().get_mut(&key) {
             None => return,
             Some(Member::Loading { queue, .. }) => return queue.extend(edits()),
             Some(Member::Ready(index)) => Arc::clone(index),
         };
-        // Without the lock: a write may have to wait for a piece of a scan, and other searches must not wait for that.
+        // Without the lock: a write may have to wait for a piece of a scan, and other searches must
+        // not wait for that.
         index.apply(edits());
     }
 }
@@ -250,7 +288,8 @@ impl Index {
     }
 }
 
-/// A load that is under way; if it ends in any way but well, the collection is as if it had never been asked for.
+/// A load that is under way; if it ends in any way but well, the collection is as if it had never
+/// been asked for.
 struct Load {
     key: Key,
     members: Arc<Members>,
@@ -266,7 +305,8 @@ impl Load {
                 self.replay(&index);
                 Ok(index)
             }
-            // Deleted since the search asked for it: nothing is found and, as nobody would ever remove it, nothing is kept.
+            // Deleted since the search asked for it: nothing is found and, as nobody would ever
+            // remove it, nothing is kept.
             Err(StoreError::NotFound(_)) => {
                 self.forget();
                 Ok(index)
@@ -303,12 +343,16 @@ impl Load {
         Ok(())
     }
 
-    /// Applies what was committed since the load began, until nothing is left, and then opens the index to searches and direct writes.
+    /// Applies what was committed since the load began, until nothing is left, and then opens the
+    /// index to searches and direct writes.
     fn replay(&self, index: &Arc<Index>) {
         loop {
             let edits = {
                 let mut members = self.members.lock();
-                let Some(member) = members.get_mut(&self.key).filter(|member| self.owns(member)) else { return };
+                let Some(member) = members.get_mut(&self.key).filter(|member| self.owns(member))
+                else {
+                    return;
+                };
                 match member {
                     Member::Loading { queue, .. } if !queue.is_empty() => std::mem::take(queue),
                     _ => {

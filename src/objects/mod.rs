@@ -1,4 +1,5 @@
-//! Image bytes that a request names instead of carrying: objects of S3, or of a folder laid out like it.
+//! Image bytes that a request names instead of carrying: objects of S3, or of a folder laid out
+//! like it.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -24,7 +25,8 @@ use aws_json::{ApiError, ApiResult, ErrorCode};
 /// The largest image that S3 may hold, in bytes (15 MB).
 pub const MAX_S3_IMAGE: usize = 15_728_640;
 
-/// Fetched images that are held at one time, until an inference thread has read them: sixteen of the largest, or a thousand photos.
+/// Fetched images that are held at one time, until an inference thread has read them: sixteen of
+/// the largest, or a thousand photos.
 const HELD_BYTES: usize = 16 * MAX_S3_IMAGE;
 const UNIT_BYTES: usize = 1 << 10;
 
@@ -42,9 +44,11 @@ pub enum S3Location {
     /// Nowhere: every `S3Object` is refused.
     #[default]
     None,
-    /// A folder of buckets, each a folder of objects. It has no versions. Symbolic links in it are followed.
+    /// A folder of buckets, each a folder of objects. It has no versions. Symbolic links in it are
+    /// followed.
     Folder(PathBuf),
-    /// AWS, or the endpoint of `AWS_ENDPOINT_URL_S3`; credentials and region from the `AWS_*` environment or the machine's role.
+    /// AWS, or the endpoint of `AWS_ENDPOINT_URL_S3`; credentials and region from the `AWS_*`
+    /// environment or the machine's role.
     Aws,
     /// This endpoint, in path style; credentials and region as with `Aws`.
     Endpoint(String),
@@ -58,7 +62,9 @@ impl FromStr for S3Location {
         Ok(match text {
             "" | "none" => Self::None,
             "aws" => Self::Aws,
-            url if url.starts_with("http://") || url.starts_with("https://") => Self::Endpoint(url.to_owned()),
+            url if url.starts_with("http://") || url.starts_with("https://") => {
+                Self::Endpoint(url.to_owned())
+            }
             folder => Self::Folder(folder.into()),
         })
     }
@@ -73,14 +79,16 @@ pub enum SourceError {
     Client(#[source] object_store::Error),
 }
 
-/// Fetches images by bucket and name. It has no `Debug`, since that of the S3 client shows the secret key.
+/// Fetches images by bucket and name. It has no `Debug`, since that of the S3 client shows the
+/// secret key.
 pub struct ImageSource {
     kind: Kind,
     /// [`HELD_BYTES`] in units.
     room: Arc<Semaphore>,
 }
 
-/// The bytes of an image. Fetched ones keep their room until this is dropped, so give it to whoever reads them.
+/// The bytes of an image. Fetched ones keep their room until this is dropped, so give it to whoever
+/// reads them.
 pub struct ImageBytes {
     bytes: Bytes,
     _room: Option<OwnedSemaphorePermit>,
@@ -115,14 +123,20 @@ struct Buckets {
 impl ImageSource {
     /// Sets up a location; reads the `AWS_*` environment where it is S3.
     pub fn open(location: &S3Location) -> Result<Self, SourceError> {
-        let s3 = |builder| Buckets::open(builder).map(|buckets| Kind::S3(Box::new(buckets))).map_err(SourceError::Client);
+        let s3 = |builder| {
+            Buckets::open(builder)
+                .map(|buckets| Kind::S3(Box::new(buckets)))
+                .map_err(SourceError::Client)
+        };
         let kind = match location {
             S3Location::None => Kind::None,
             S3Location::Folder(folder) => LocalFileSystem::new_with_prefix(folder)
                 .map(Kind::Folder)
                 .map_err(|source| SourceError::Folder { folder: folder.clone(), source })?,
             S3Location::Aws => s3(AmazonS3Builder::from_env())?,
-            S3Location::Endpoint(url) => s3(AmazonS3Builder::from_env().with_config(AmazonS3ConfigKey::S3Endpoint, url))?,
+            S3Location::Endpoint(url) => {
+                s3(AmazonS3Builder::from_env().with_config(AmazonS3ConfigKey::S3Endpoint, url))?
+            }
         };
         Ok(Self::of(kind))
     }
@@ -131,14 +145,29 @@ impl ImageSource {
         Self { kind, room: Arc::new(Semaphore::new(HELD_BYTES / UNIT_BYTES)) }
     }
 
-    /// The bytes of an object, of this version if one is given; throttled at once when too many others are held. The name is plain
-    /// text, never percent-decoded.
-    pub async fn fetch(&self, bucket: &str, name: &str, version: Option<&str>) -> ApiResult<ImageBytes> {
-        let fetched = tokio::time::timeout(FETCH_TIMEOUT, self.fetch_untimed(bucket, name, version)).await;
-        fetched.unwrap_or_else(|_| Err(ApiError::internal(format!("no answer for s3://{bucket}/{name} in {FETCH_TIMEOUT:?}"))))
+    /// The bytes of an object, of this version if one is given; throttled at once when too many
+    /// others are held. The name is plain text, never percent-decoded.
+    pub async fn fetch(
+        &self,
+        bucket: &str,
+        name: &str,
+        version: Option<&str>,
+    ) -> ApiResult<ImageBytes> {
+        let fetched =
+            tokio::time::timeout(FETCH_TIMEOUT, self.fetch_untimed(bucket, name, version)).await;
+        fetched.unwrap_or_else(|_| {
+            Err(ApiError::internal(format!(
+                "no answer for s3://{bucket}/{name} in {FETCH_TIMEOUT:?}"
+            )))
+        })
     }
 
-    async fn fetch_untimed(&self, bucket: &str, name: &str, version: Option<&str>) -> ApiResult<ImageBytes> {
+    async fn fetch_untimed(
+        &self,
+        bucket: &str,
+        name: &str,
+        version: Option<&str>,
+    ) -> ApiResult<ImageBytes> {
         let path = exact_path(bucket, name)?;
         let options = GetOptions::new().with_version(version);
         let answer = match &self.kind {
@@ -150,7 +179,9 @@ impl ImageSource {
                 );
                 return Err(no_metadata("no S3 is configured"));
             }
-            Kind::Folder(_) if version.is_some() => return Err(no_metadata("a folder has no versions of objects")),
+            Kind::Folder(_) if version.is_some() => {
+                return Err(no_metadata("a folder has no versions of objects"));
+            }
             Kind::Folder(files) => {
                 let bucket = Path::from(bucket);
                 let in_bucket: Path = bucket.parts().chain(path.parts()).collect();
@@ -158,14 +189,23 @@ impl ImageSource {
                 files.path_to_filesystem(&in_bucket).map_err(no_metadata)?;
                 files.get_opts(&in_bucket, options).await
             }
-            Kind::S3(buckets) => buckets.client(bucket).map_err(ApiError::internal)?.get_opts(&path, options).await,
+            Kind::S3(buckets) => {
+                buckets.client(bucket).map_err(ApiError::internal)?.get_opts(&path, options).await
+            }
         };
         let object = answer.map_err(|error| explain(error, bucket, name))?;
-        // The answer's headers tell the size, so that a large object is refused before any of it is read.
-        let size = usize::try_from(object.meta.size).ok().filter(|size| *size <= MAX_S3_IMAGE).ok_or_else(too_large)?;
+        // The answer's headers tell the size, so that a large object is refused before any of it is
+        // read.
+        let size = usize::try_from(object.meta.size)
+            .ok()
+            .filter(|size| *size <= MAX_S3_IMAGE)
+            .ok_or_else(too_large)?;
         let units = u32::try_from(size.div_ceil(UNIT_BYTES)).map_err(ApiError::internal)?;
-        let room = Arc::clone(&self.room).try_acquire_many_owned(units).map_err(|_| ApiError::throttled())?;
-        let bytes = collect(object.into_stream(), size, |error| explain(error, bucket, name)).await?;
+        let room = Arc::clone(&self.room)
+            .try_acquire_many_owned(units)
+            .map_err(|_| ApiError::throttled())?;
+        let bytes =
+            collect(object.into_stream(), size, |error| explain(error, bucket, name)).await?;
         Ok(ImageBytes { bytes, _room: Some(room) })
     }
 }
@@ -175,20 +215,27 @@ impl Buckets {
         let has_endpoint = [AmazonS3ConfigKey::S3Endpoint, AmazonS3ConfigKey::Endpoint]
             .iter()
             .any(|key| builder.get_config_value(key).is_some());
-        let timeouts = ClientOptions::new().with_connect_timeout(CONNECT_TIMEOUT).with_timeout(REQUEST_TIMEOUT);
+        let timeouts = ClientOptions::new()
+            .with_connect_timeout(CONNECT_TIMEOUT)
+            .with_timeout(REQUEST_TIMEOUT);
         let mut template = builder
             // With TLS only, unless it is a server of one's own.
             .with_client_options(timeouts.with_allow_http(has_endpoint))
             .with_retry(RetryConfig {
-                backoff: BackoffConfig { max_backoff: Duration::from_secs(1), ..BackoffConfig::default() },
+                backoff: BackoffConfig {
+                    max_backoff: Duration::from_secs(1),
+                    ..BackoffConfig::default()
+                },
                 max_retries: MAX_RETRIES,
                 retry_timeout: REQUEST_TIMEOUT,
             });
         if has_endpoint {
             template = template.with_virtual_hosted_style_request(false);
         }
-        // Built once for nothing but its credentials, and to refuse a broken configuration at the start.
-        let credentials = Arc::clone(template.clone().with_bucket_name("any").build()?.credentials());
+        // Built once for nothing but its credentials, and to refuse a broken configuration at the
+        // start.
+        let credentials =
+            Arc::clone(template.clone().with_bucket_name("any").build()?.credentials());
         Ok(Self { template, credentials, open: Mutex::default() })
     }
 
@@ -209,17 +256,19 @@ impl Buckets {
 
 /// The object's path, if the library can say exactly this name.
 ///
-/// It has no empty, `.` or `..` segments and no control characters, and would strip an outer slash, which is part of a key's name on S3.
+/// It has no empty, `.` or `..` segments and no control characters, and would strip an outer slash,
+/// which is part of a key's name on S3.
 fn exact_path(bucket: &str, name: &str) -> ApiResult<Path> {
-    let is_bucket = !bucket.is_empty() && bucket.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+    let is_bucket = !bucket.is_empty()
+        && bucket.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
     if !is_bucket || bucket.chars().all(|c| c == '.') {
         return Err(no_metadata("not the name of a bucket"));
     }
     match Path::parse(name) {
         Ok(path) if path.as_ref() == name && !path.is_root() => Ok(path),
-        _ => {
-            Err(no_metadata("names with an empty, `.` or `..` segment, an outer slash or a control character are not supported"))
-        }
+        _ => Err(no_metadata(
+            "names with an empty, `.` or `..` segment, an outer slash or a control character are not supported",
+        )),
     }
 }
 
@@ -238,7 +287,8 @@ async fn collect<E>(
     Ok(bytes.freeze())
 }
 
-/// What the client reads of a failure: its own reference is wrong, S3 is busy, or else it is our fault.
+/// What the client reads of a failure: its own reference is wrong, S3 is busy, or else it is our
+/// fault.
 fn explain(error: object_store::Error, bucket: &str, name: &str) -> ApiError {
     match status(&error) {
         Some(429 | 503) => {
@@ -253,7 +303,8 @@ fn explain(error: object_store::Error, bucket: &str, name: &str) -> ApiError {
     }
 }
 
-/// The status that S3 answered with, or would have in the place of a folder. Of most the library only keeps the text.
+/// The status that S3 answered with, or would have in the place of a folder. Of most the library
+/// only keeps the text.
 fn status(error: &object_store::Error) -> Option<u16> {
     use object_store::Error::{NotFound, PermissionDenied, Unauthenticated};
     match error {

@@ -9,11 +9,12 @@ use futures_util::stream;
 
 use super::*;
 use aws_json::ErrorCode::{
-    ImageTooLargeException, InternalServerError, InvalidS3ObjectException, ProvisionedThroughputExceededException,
-    ThrottlingException,
+    ImageTooLargeException, InternalServerError, InvalidS3ObjectException,
+    ProvisionedThroughputExceededException, ThrottlingException,
 };
 
-const NO_METADATA: &str = "Unable to get object metadata from S3. Check object key, region and/or access permissions.";
+const NO_METADATA: &str =
+    "Unable to get object metadata from S3. Check object key, region and/or access permissions.";
 
 /// What the server was asked: method and target, and headers.
 type Log = Arc<Mutex<Vec<(String, HeaderMap)>>>;
@@ -21,7 +22,9 @@ type Log = Arc<Mutex<Vec<(String, HeaderMap)>>>;
 /// Answers by the name of the object.
 async fn s3(State(log): State<Log>, request: Request) -> Response {
     let target = request.uri().to_string();
-    log.lock().expect("the log").push((format!("{} {target}", request.method()), request.headers().clone()));
+    log.lock()
+        .expect("the log")
+        .push((format!("{} {target}", request.method()), request.headers().clone()));
     let status = |code: u16| StatusCode::from_u16(code).expect("a status").into_response();
     match target.as_str() {
         "/photos/a/b%20c%2Bd%25e.jpg" => "plus and space".into_response(),
@@ -33,7 +36,9 @@ async fn s3(State(log): State<Log>, request: Request) -> Response {
         }
         "/photos/denied.jpg" => status(403),
         "/photos/elsewhere.jpg" => status(301),
-        "/photos/bad.jpg?versionId=%21" => (StatusCode::BAD_REQUEST, "<Code>InvalidArgument</Code>").into_response(),
+        "/photos/bad.jpg?versionId=%21" => {
+            (StatusCode::BAD_REQUEST, "<Code>InvalidArgument</Code>").into_response()
+        }
         "/photos/busy.jpg" => status(503),
         "/photos/broken.jpg" => status(500),
         _ => status(404),
@@ -57,7 +62,10 @@ async fn s3_server() -> (ImageSource, Log) {
 
 /// An object that is a text.
 async fn text(source: &ImageSource, name: &str, version: Option<&str>) -> String {
-    let bytes = source.fetch("photos", name, version).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+    let bytes = source
+        .fetch("photos", name, version)
+        .await
+        .unwrap_or_else(|error| panic!("{name}: {error}"));
     String::from_utf8(bytes.to_vec()).expect("text")
 }
 
@@ -74,8 +82,14 @@ async fn an_object_is_asked_for_by_its_exact_name_with_a_signature() {
     assert_eq!(asked, "GET /photos/a/b%20c%2Bd%25e.jpg");
     let header = |name: &str| headers[name].to_str().expect("text").to_owned();
     let authorization = header("authorization");
-    assert!(authorization.starts_with("AWS4-HMAC-SHA256 Credential=AKIDLOOKALIKE/"), "{authorization}");
-    assert!(authorization.contains("/eu-west-1/s3/aws4_request, SignedHeaders="), "{authorization}");
+    assert!(
+        authorization.starts_with("AWS4-HMAC-SHA256 Credential=AKIDLOOKALIKE/"),
+        "{authorization}"
+    );
+    assert!(
+        authorization.contains("/eu-west-1/s3/aws4_request, SignedHeaders="),
+        "{authorization}"
+    );
     assert_eq!(header("x-amz-security-token"), "session");
     assert!(header("x-amz-date").ends_with('Z'));
 }
@@ -93,15 +107,23 @@ async fn a_version_is_asked_for_by_its_id() {
 async fn an_object_over_15_megabytes_is_refused_before_it_is_read() {
     let (source, _) = s3_server().await;
     assert_eq!(source.fetch("photos", "edge.jpg", None).await.expect("15 MB").len(), MAX_S3_IMAGE);
-    let refused = tokio::time::timeout(Duration::from_secs(5), refusal(&source, "large.jpg", None)).await;
-    assert_eq!(refused.expect("at once"), (ImageTooLargeException, "Image size is too large".to_owned()));
+    let refused =
+        tokio::time::timeout(Duration::from_secs(5), refusal(&source, "large.jpg", None)).await;
+    assert_eq!(
+        refused.expect("at once"),
+        (ImageTooLargeException, "Image size is too large".to_owned())
+    );
 }
 
 #[tokio::test]
 async fn each_failure_of_s3_has_its_error() {
     let (source, log) = s3_server().await;
     for name in ["missing.jpg", "denied.jpg", "elsewhere.jpg"] {
-        assert_eq!(refusal(&source, name, None).await, (InvalidS3ObjectException, NO_METADATA.to_owned()), "{name}");
+        assert_eq!(
+            refusal(&source, name, None).await,
+            (InvalidS3ObjectException, NO_METADATA.to_owned()),
+            "{name}"
+        );
     }
     assert_eq!(log.lock().expect("the log").len(), 3, "refusals are not retried");
     let busy = (ProvisionedThroughputExceededException, "S3 download limit exceeded".to_owned());
@@ -112,7 +134,10 @@ async fn each_failure_of_s3_has_its_error() {
 
 #[tokio::test]
 async fn an_unreachable_endpoint_is_our_failure() {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .expect("a port")
+        .local_addr()
+        .expect("an address");
     let builder = AmazonS3Builder::new()
         .with_config(AmazonS3ConfigKey::S3Endpoint, format!("http://{free}"))
         .with_access_key_id("a")
@@ -153,8 +178,21 @@ async fn a_folder_of_buckets_serves_plain_names() {
     assert_eq!(text(&source, "a/b c+d%20e.jpg", None).await, "plain");
     assert_eq!(text(&source, "\u{e9}\u{1f600}#1x.jpg", None).await, "unicode");
     let too_long = "x".repeat(300);
-    for name in ["#1", &too_long, "a", "a/b c+d e.jpg", "a/b+c+d%20e.jpg", "A/B C+D%20E.jpg", "missing", "a/b c+d%20e.jpg/x"] {
-        assert_eq!(refusal(&source, name, None).await, (InvalidS3ObjectException, NO_METADATA.to_owned()), "{name}");
+    for name in [
+        "#1",
+        &too_long,
+        "a",
+        "a/b c+d e.jpg",
+        "a/b+c+d%20e.jpg",
+        "A/B C+D%20E.jpg",
+        "missing",
+        "a/b c+d%20e.jpg/x",
+    ] {
+        assert_eq!(
+            refusal(&source, name, None).await,
+            (InvalidS3ObjectException, NO_METADATA.to_owned()),
+            "{name}"
+        );
     }
     assert_eq!(refusal(&source, "a/b c+d%20e.jpg", Some("1")).await.0, InvalidS3ObjectException);
 }
@@ -183,7 +221,9 @@ async fn no_name_leads_out_of_its_bucket() {
     ] {
         assert_eq!(refusal(&source, name, None).await.0, InvalidS3ObjectException, "{name}");
     }
-    for bucket in ["", ".", "..", "...", "photos/a", "../s3/photos", "ph\0tos", "%2e%2e", "loose.jpg"] {
+    for bucket in
+        ["", ".", "..", "...", "photos/a", "../s3/photos", "ph\0tos", "%2e%2e", "loose.jpg"]
+    {
         let error = source.fetch(bucket, "secret.jpg", None).await.err().expect(bucket);
         assert_eq!(error.code(), InvalidS3ObjectException, "{bucket}");
     }
@@ -208,8 +248,15 @@ async fn fetched_images_have_room_until_they_are_dropped() {
     for _ in 0..HELD_BYTES / MAX_S3_IMAGE {
         held.push(source.fetch("photos", "large.jpg", None).await.expect("room"));
     }
-    assert_eq!(refusal(&source, "large.jpg", None).await, (ThrottlingException, "Service Unavailable".to_owned()));
-    assert_eq!(refusal(&source, "missing.jpg", None).await.0, InvalidS3ObjectException, "what takes no room is told as ever");
+    assert_eq!(
+        refusal(&source, "large.jpg", None).await,
+        (ThrottlingException, "Service Unavailable".to_owned())
+    );
+    assert_eq!(
+        refusal(&source, "missing.jpg", None).await.0,
+        InvalidS3ObjectException,
+        "what takes no room is told as ever"
+    );
     held.pop();
     assert!(source.fetch("photos", "large.jpg", None).await.is_ok());
 }
@@ -218,16 +265,25 @@ async fn fetched_images_have_room_until_they_are_dropped() {
 async fn a_body_longer_than_it_said_is_cut_off() {
     let chunk = || Ok::<_, object_store::Error>(Bytes::from_static(b"12345"));
     let explain = |error| explain(error, "photos", "a.jpg");
-    assert_eq!(collect(stream::iter([chunk(), chunk()]), 10, explain).await.expect("10 bytes"), "1234512345");
-    let error = collect(stream::iter([chunk(), chunk(), chunk()]), 14, explain).await.expect_err("15 bytes");
+    assert_eq!(
+        collect(stream::iter([chunk(), chunk()]), 10, explain).await.expect("10 bytes"),
+        "1234512345"
+    );
+    let error = collect(stream::iter([chunk(), chunk(), chunk()]), 14, explain)
+        .await
+        .expect_err("15 bytes");
     assert_eq!(error.code(), ImageTooLargeException);
 }
 
 #[tokio::test]
 async fn without_s3_every_object_is_refused() {
     let source = ImageSource::open(&S3Location::None).expect("a source");
-    assert_eq!(refusal(&source, "a.jpg", None).await, (InvalidS3ObjectException, NO_METADATA.to_owned()));
-    let error = ImageSource::open(&S3Location::Folder("/nonexistent/s3".into())).err().expect("no folder");
+    assert_eq!(
+        refusal(&source, "a.jpg", None).await,
+        (InvalidS3ObjectException, NO_METADATA.to_owned())
+    );
+    let error =
+        ImageSource::open(&S3Location::Folder("/nonexistent/s3".into())).err().expect("no folder");
     assert!(error.to_string().contains("/nonexistent/s3"), "{error}");
 }
 

@@ -26,12 +26,18 @@ pub enum Place {
 }
 
 impl Image {
-    /// Where the bytes are: in the request, or else in the object that it names. Refuses both, neither, and half an object.
+    /// Where the bytes are: in the request, or else in the object that it names. Refuses both,
+    /// neither, and half an object.
     pub fn place(self) -> ApiResult<Place> {
         match (self.bytes, self.s3_object) {
             (Some(Blob(bytes)), None) => Ok(Place::Request(bytes)),
-            (None, Some(S3Object { bucket: Some(bucket), name: Some(name), version })) => Ok(Place::S3 { bucket, name, version }),
-            (None, Some(_)) => Err(ApiError::new(ErrorCode::InvalidS3ObjectException, "Request has invalid S3 object")),
+            (None, Some(S3Object { bucket: Some(bucket), name: Some(name), version })) => {
+                Ok(Place::S3 { bucket, name, version })
+            }
+            (None, Some(_)) => Err(ApiError::new(
+                ErrorCode::InvalidS3ObjectException,
+                "Request has invalid S3 object",
+            )),
             _ => Err(ApiError::invalid_parameters()),
         }
     }
@@ -53,7 +59,8 @@ impl<'de> Deserialize<'de> for Image {
             bytes: Option<Blob>,
             s3_object: Option<S3Object>,
         }
-        scalar::structure(deserializer).map(|Members { bytes, s3_object }| Self { bytes, s3_object })
+        scalar::structure(deserializer)
+            .map(|Members { bytes, s3_object }| Self { bytes, s3_object })
     }
 }
 
@@ -66,14 +73,25 @@ impl<'de> Deserialize<'de> for S3Object {
             name: Option<S3ObjectName>,
             version: Option<S3ObjectVersion>,
         }
-        scalar::structure(deserializer).map(|Members { bucket, name, version }| Self { bucket, name, version })
+        scalar::structure(deserializer).map(|Members { bucket, name, version }| Self {
+            bucket,
+            name,
+            version,
+        })
     }
 }
 
 impl Constrained for Image {
     fn check(&self, path: Path<'_>, violations: &mut Violations) {
         if let Some(bytes) = &self.bytes {
-            check_length(bytes.0.len(), 1, MAX_IMAGE_BYTES, bytes, path.member("bytes"), violations);
+            check_length(
+                bytes.0.len(),
+                1,
+                MAX_IMAGE_BYTES,
+                bytes,
+                path.member("bytes"),
+                violations,
+            );
         }
         self.s3_object.check(path.member("s3_object"), violations);
     }

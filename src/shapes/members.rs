@@ -124,10 +124,18 @@ impl Constrained for Tags {
     fn check(&self, path: Path<'_>, violations: &mut Violations) {
         check_length(self.0.len(), 0, MAX_TAGS, self, path, violations);
         if !self.0.iter().all(|(key, _)| key.is_valid()) {
-            violations.add(path, self, format_args!("Map keys must satisfy constraint: {}", TagKey::constraints()));
+            violations.add(
+                path,
+                self,
+                format_args!("Map keys must satisfy constraint: {}", TagKey::constraints()),
+            );
         }
         if !self.0.iter().all(|(_, value)| value.is_valid()) {
-            violations.add(path, self, format_args!("Map value must satisfy constraint: {}", TagValue::constraints()));
+            violations.add(
+                path,
+                self,
+                format_args!("Map value must satisfy constraint: {}", TagValue::constraints()),
+            );
         }
     }
 }

@@ -12,7 +12,9 @@ fn compare(source: &Photo, target: &Photo, threshold: Value) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_face_of_the_target_is_matched_or_unmatched() {
     let server = TestServer::start().await;
-    let answer = server.ok("CompareFaces", compare(&Photo::of(1, 0), &group(&[200, 260, 220]), json!(85))).await;
+    let answer = server
+        .ok("CompareFaces", compare(&Photo::of(1, 0), &group(&[200, 260, 220]), json!(85)))
+        .await;
     let mut keys: Vec<&String> = answer.as_object().unwrap().keys().collect();
     keys.sort();
     assert_eq!(keys, ["FaceMatches", "SourceImageFace", "UnmatchedFaces"]);
@@ -39,9 +41,15 @@ async fn an_image_equals_itself() {
 #[tokio::test(flavor = "multi_thread")]
 async fn matches_come_most_alike_first() {
     let server = TestServer::start().await;
-    let answer = server.ok("CompareFaces", compare(&Photo::of(2, 0), &group(&[220, 200, 180, 160]), json!(0))).await;
-    let similarities: Vec<f64> =
-        answer["FaceMatches"].as_array().unwrap().iter().map(|found| found["Similarity"].as_f64().unwrap()).collect();
+    let answer = server
+        .ok("CompareFaces", compare(&Photo::of(2, 0), &group(&[220, 200, 180, 160]), json!(0)))
+        .await;
+    let similarities: Vec<f64> = answer["FaceMatches"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|found| found["Similarity"].as_f64().unwrap())
+        .collect();
     assert_eq!(similarities.len(), 4);
     assert!(similarities.is_sorted_by(|a, b| a >= b), "{similarities:?}");
 }
@@ -52,7 +60,10 @@ async fn an_image_without_a_face_is_refused_on_either_side() {
     let (face, nothing) = (Photo::of(1, 0), Photo::empty(300, 300));
     for (source, target) in [(&face, &nothing), (&nothing, &face)] {
         let refusal = server.refusal("CompareFaces", compare(source, target, Value::Null)).await;
-        assert_eq!(refusal, ("InvalidParameterException".to_owned(), "Request has invalid parameters".to_owned()));
+        assert_eq!(
+            refusal,
+            ("InvalidParameterException".to_owned(), "Request has invalid parameters".to_owned())
+        );
     }
 }
 
@@ -67,7 +78,12 @@ async fn two_images_of_five_megabytes_fit_into_a_request() {
     assert_eq!(answer["FaceMatches"].as_array().unwrap().len(), 1);
 
     large.push(0);
-    let (code, text) = server.refusal("CompareFaces", json!({ "SourceImage": bytes(&large), "TargetImage": bytes(b"x") })).await;
+    let (code, text) = server
+        .refusal(
+            "CompareFaces",
+            json!({ "SourceImage": bytes(&large), "TargetImage": bytes(b"x") }),
+        )
+        .await;
     assert_eq!(code, "ValidationException");
     assert_eq!(
         text,

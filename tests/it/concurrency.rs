@@ -12,15 +12,22 @@ const TURNS: u64 = 12;
 
 /// The ids that a search with this face finds, the face itself included; each only once.
 async fn found(client: &Client, face: &str) -> BTreeSet<String> {
-    let answer = client.ok("SearchFaces", json!({ "CollectionId": "staff", "FaceId": face, "FaceMatchThreshold": 0 })).await;
+    let answer = client
+        .ok(
+            "SearchFaces",
+            json!({ "CollectionId": "staff", "FaceId": face, "FaceMatchThreshold": 0 }),
+        )
+        .await;
     let matches = answer["FaceMatches"].as_array().unwrap();
-    let mut ids: BTreeSet<String> = matches.iter().map(|found| found["Face"]["FaceId"].as_str().unwrap().to_owned()).collect();
+    let mut ids: BTreeSet<String> =
+        matches.iter().map(|found| found["Face"]["FaceId"].as_str().unwrap().to_owned()).collect();
     assert_eq!(ids.len(), matches.len(), "a face is found twice");
     assert!(ids.insert(face.to_owned()), "a face finds itself");
     ids
 }
 
-/// What one client does, and the faces of its own that are left: the reference that every answer is compared with.
+/// What one client does, and the faces of its own that are left: the reference that every answer is
+/// compared with.
 async fn work(client: Client, number: u64, photo: Value) -> BTreeSet<String> {
     let mut live = BTreeSet::new();
     let mut gone: BTreeSet<String> = BTreeSet::new();
@@ -35,7 +42,9 @@ async fn work(client: Client, number: u64, photo: Value) -> BTreeSet<String> {
         assert!(gone.is_disjoint(&seen), "a deleted face is found");
         if turn % 3 == 2 {
             let victim = live.pop_first().unwrap();
-            let answer = client.ok("DeleteFaces", json!({ "CollectionId": "staff", "FaceIds": [victim] })).await;
+            let answer = client
+                .ok("DeleteFaces", json!({ "CollectionId": "staff", "FaceIds": [victim] }))
+                .await;
             assert_eq!(answer["DeletedFaces"], json!([victim]));
             gone.insert(victim);
         }
@@ -59,7 +68,11 @@ async fn searches_and_lists_agree_with_what_was_answered() {
     }
     assert_eq!(found(&server, expected.first().unwrap()).await, expected);
     let listed = server.ok("ListFaces", json!({ "CollectionId": "staff" })).await;
-    let listed: BTreeSet<String> =
-        listed["Faces"].as_array().unwrap().iter().map(|face| face["FaceId"].as_str().unwrap().to_owned()).collect();
+    let listed: BTreeSet<String> = listed["Faces"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|face| face["FaceId"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(listed, expected);
 }

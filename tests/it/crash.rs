@@ -26,7 +26,8 @@ struct Acknowledged {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn acknowledged_faces_survive_and_images_are_whole() {
     let data = tempfile::tempdir().unwrap();
-    let photos: Arc<Vec<Value>> = Arc::new((0..4).map(|n| bytes(&group(&[100, 110 + n, 120 + n]).jpeg())).collect());
+    let photos: Arc<Vec<Value>> =
+        Arc::new((0..4).map(|n| bytes(&group(&[100, 110 + n, 120 + n]).jpeg())).collect());
     let known = Arc::new(Mutex::new(Acknowledged::default()));
     for round in 0..ROUNDS {
         let mut process = Process::start(data.path());
@@ -40,7 +41,12 @@ async fn acknowledged_faces_survive_and_images_are_whole() {
         let work: Vec<_> = (0..CLIENTS)
             .map(|number| {
                 let name = format!("{round}-{number}");
-                tokio::spawn(index_and_delete(client.clone(), name, Arc::clone(&photos), Arc::clone(&known)))
+                tokio::spawn(index_and_delete(
+                    client.clone(),
+                    name,
+                    Arc::clone(&photos),
+                    Arc::clone(&known),
+                ))
             })
             .collect();
         until_indexed(&known, 4 * FACES_OF_IMAGE * (round as usize + 1)).await;
@@ -55,7 +61,8 @@ async fn acknowledged_faces_survive_and_images_are_whole() {
     check(&Client::new(&process.url), &known).await;
 }
 
-/// Waits until so many faces are acknowledged: a slow machine gets as far as a fast one before it is interrupted.
+/// Waits until so many faces are acknowledged: a slow machine gets as far as a fast one before it
+/// is interrupted.
 async fn until_indexed(known: &Mutex<Acknowledged>, faces: usize) {
     let wait = async {
         while known.lock().unwrap().indexed.len() < faces {
@@ -65,8 +72,14 @@ async fn until_indexed(known: &Mutex<Acknowledged>, faces: usize) {
     tokio::time::timeout(Duration::from_mins(1), wait).await.expect("the server indexes");
 }
 
-/// Indexes images under ever new names, and deletes every other image's faces, until the server is gone.
-async fn index_and_delete(client: Client, name: String, photos: Arc<Vec<Value>>, known: Arc<Mutex<Acknowledged>>) {
+/// Indexes images under ever new names, and deletes every other image's faces, until the server is
+/// gone.
+async fn index_and_delete(
+    client: Client,
+    name: String,
+    photos: Arc<Vec<Value>>,
+    known: Arc<Mutex<Acknowledged>>,
+) {
     for turn in 0.. {
         let external = format!("{name}-{turn}");
         let photo = &photos[turn % photos.len()];
@@ -102,7 +115,11 @@ async fn check(client: &Client, known: &Acknowledged) {
     let described = client.ok("DescribeCollection", json!({ "CollectionId": "staff" })).await;
     assert_eq!(described["FaceCount"], faces.len());
     let there: HashSet<&str> = faces.iter().map(|face| face["FaceId"].as_str().unwrap()).collect();
-    for id in known.indexed.iter().filter(|id| !known.deleted.contains(*id) && !known.doubtful.contains(*id)) {
+    for id in known
+        .indexed
+        .iter()
+        .filter(|id| !known.deleted.contains(*id) && !known.doubtful.contains(*id))
+    {
         assert!(there.contains(id.as_str()), "an acknowledged face is lost: {id}");
     }
     for id in &known.deleted {
@@ -116,8 +133,13 @@ async fn check(client: &Client, known: &Acknowledged) {
         assert_eq!(count, FACES_OF_IMAGE, "{image} is half there");
     }
     if let Some(face) = faces.first() {
-        let search = json!({ "CollectionId": "staff", "FaceId": face["FaceId"], "FaceMatchThreshold": 0 });
+        let search =
+            json!({ "CollectionId": "staff", "FaceId": face["FaceId"], "FaceMatchThreshold": 0 });
         let found = client.ok("SearchFaces", search).await;
-        assert_eq!(found["FaceMatches"].as_array().unwrap().len(), faces.len() - 1, "searches see what lists see");
+        assert_eq!(
+            found["FaceMatches"].as_array().unwrap().len(),
+            faces.len() - 1,
+            "searches see what lists see"
+        );
     }
 }

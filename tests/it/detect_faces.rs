@@ -38,7 +38,9 @@ async fn every_kind_of_png_and_jpeg_is_read() {
         ("grey JPEG", {
             let mut bytes = Vec::new();
             let grey = photo.to_luma8();
-            JpegEncoder::new(&mut bytes).write_image(&grey, grey.width(), grey.height(), image::ExtendedColorType::L8).unwrap();
+            JpegEncoder::new(&mut bytes)
+                .write_image(&grey, grey.width(), grey.height(), image::ExtendedColorType::L8)
+                .unwrap();
             bytes
         }),
     ] {
@@ -55,7 +57,9 @@ async fn forms_of_jpeg_and_png_show_the_same_face() {
     let plain = server.ok("DetectFaces", json!({ "Image": bytes(&photo.jpeg()) })).await;
     for (form, image) in forms(&photo.0) {
         let detected = server.ok("DetectFaces", json!({ "Image": bytes(&image) })).await;
-        let [face] = &detected["FaceDetails"].as_array().unwrap()[..] else { panic!("{form}: {detected}") };
+        let [face] = &detected["FaceDetails"].as_array().unwrap()[..] else {
+            panic!("{form}: {detected}")
+        };
         assert!((left(face) - left(&plain["FaceDetails"][0])).abs() < 0.03, "{form}: {face}");
         server.index_one("staff", &image).await;
     }
@@ -66,7 +70,8 @@ async fn exif_orientation_is_applied_to_jpeg() {
     let server = TestServer::start().await;
     let upright = Photo::empty(600, 400).with(2, 0, 20, 50, 300);
     let reference = server.ok("DetectFaces", json!({ "Image": bytes(&upright.jpeg()) })).await;
-    let left = |answer: &Value| answer["FaceDetails"][0]["BoundingBox"]["Left"].as_f64().expect("a face");
+    let left =
+        |answer: &Value| answer["FaceDetails"][0]["BoundingBox"]["Left"].as_f64().expect("a face");
     // Orientation 6: the camera was turned, the picture has to be rotated by 90 degrees clockwise.
     let stored = image::imageops::rotate270(&upright.0);
     let mut turned = Vec::new();
@@ -75,7 +80,12 @@ async fn exif_orientation_is_applied_to_jpeg() {
     encoder.set_exif_metadata(orientation_6).unwrap();
     encoder.encode_image(&stored).unwrap();
     let answer = server.ok("DetectFaces", json!({ "Image": bytes(&turned) })).await;
-    assert!((left(&answer) - left(&reference)).abs() < 0.02, "{} {}", left(&answer), left(&reference));
+    assert!(
+        (left(&answer) - left(&reference)).abs() < 0.02,
+        "{} {}",
+        left(&answer),
+        left(&reference)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,12 +97,23 @@ async fn what_is_no_jpeg_or_png_is_refused() {
         ("text", b"hello".to_vec()),
         ("base64 of a JPEG", base64_twice.clone().into_bytes()),
         ("a data URL", format!("data:image/jpeg;base64,{base64_twice}").into_bytes()),
-        ("GIF", b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;".to_vec()),
+        (
+            "GIF",
+            b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;"
+                .to_vec(),
+        ),
         ("the start of a JPEG", jpeg[..20].to_vec()),
         ("a JPEG's magic alone", b"\xff\xd8\xff\xe0".to_vec()),
     ] {
         let refusal = server.refusal("DetectFaces", json!({ "Image": bytes(&image) })).await;
-        assert_eq!(refusal, ("InvalidImageFormatException".to_owned(), "Request has invalid image format".to_owned()), "{kind}");
+        assert_eq!(
+            refusal,
+            (
+                "InvalidImageFormatException".to_owned(),
+                "Request has invalid image format".to_owned()
+            ),
+            "{kind}"
+        );
     }
 }
 
@@ -106,13 +127,19 @@ async fn a_truncated_jpeg_shows_what_arrived() {
 #[tokio::test(flavor = "multi_thread")]
 async fn too_small_and_too_large_images_are_refused() {
     let server = TestServer::start().await;
-    let refusal = server.refusal("DetectFaces", json!({ "Image": bytes(&Photo::empty(300, 79).png()) })).await;
-    assert_eq!(refusal, ("InvalidParameterException".to_owned(), "Request has invalid parameters".to_owned()));
+    let refusal = server
+        .refusal("DetectFaces", json!({ "Image": bytes(&Photo::empty(300, 79).png()) }))
+        .await;
+    assert_eq!(
+        refusal,
+        ("InvalidParameterException".to_owned(), "Request has invalid parameters".to_owned())
+    );
     assert_eq!(count(&server, &Photo::empty(80, 80).png()).await, 0);
 
     let wide = png(&DynamicImage::new_luma8(10_001, 80));
     let refusal = server.refusal("DetectFaces", json!({ "Image": bytes(&wide) })).await;
-    let text = "Input image dimensions 10001 x 80 exceed maximum dimension size of 10000 pixels".to_owned();
+    let text = "Input image dimensions 10001 x 80 exceed maximum dimension size of 10000 pixels"
+        .to_owned();
     assert_eq!(refusal, ("ImageTooLargeException".to_owned(), text));
 }
 
@@ -123,7 +150,10 @@ async fn an_image_comes_from_exactly_one_place() {
     let both = json!({ "Bytes": "AAAA", "S3Object": object });
     for image in [json!({}), both] {
         let refusal = server.refusal("DetectFaces", json!({ "Image": image })).await;
-        assert_eq!(refusal, ("InvalidParameterException".to_owned(), "Request has invalid parameters".to_owned()));
+        assert_eq!(
+            refusal,
+            ("InvalidParameterException".to_owned(), "Request has invalid parameters".to_owned())
+        );
     }
     let refusal = server.refusal("DetectFaces", json!({ "Image": { "S3Object": object } })).await;
     let text = "Unable to get object metadata from S3. Check object key, region and/or access permissions.";
@@ -137,19 +167,31 @@ async fn objects_are_read_from_a_folder_of_buckets() {
     std::fs::write(folder.path().join("photos/a b+ü.jpg"), Photo::of(2, 0).jpeg()).unwrap();
     std::fs::write(folder.path().join("photos/huge.jpg"), vec![0; 15 * 1024 * 1024 + 1]).unwrap();
     let server = TestServer::with(&["--s3", folder.path().to_str().unwrap()]).await;
-    let object = |name: &str| json!({ "Image": { "S3Object": { "Bucket": "photos", "Name": name } } });
+    let object =
+        |name: &str| json!({ "Image": { "S3Object": { "Bucket": "photos", "Name": name } } });
     let answer = server.ok("DetectFaces", object("a b+ü.jpg")).await;
     assert_eq!(answer["FaceDetails"].as_array().unwrap().len(), 1);
-    assert_eq!(server.refusal("DetectFaces", object("none.jpg")).await.0, "InvalidS3ObjectException");
+    assert_eq!(
+        server.refusal("DetectFaces", object("none.jpg")).await.0,
+        "InvalidS3ObjectException"
+    );
     let refusal = server.refusal("DetectFaces", object("huge.jpg")).await;
-    assert_eq!(refusal, ("ImageTooLargeException".to_owned(), "Image size is too large".to_owned()));
+    assert_eq!(
+        refusal,
+        ("ImageTooLargeException".to_owned(), "Image size is too large".to_owned())
+    );
 }
 
-/// As much of S3 as a download needs: one object in two versions, its name and type at odds with what it is.
+/// As much of S3 as a download needs: one object in two versions, its name and type at odds with
+/// what it is.
 async fn s3(uri: Uri) -> Response {
     match uri.to_string().as_str() {
-        "/photos/one.png" => ([("content-type", "text/plain")], Photo::empty(200, 200).jpeg()).into_response(),
-        "/photos/one.png?versionId=first" => ([("content-type", "image/png")], Photo::of(2, 0).jpeg()).into_response(),
+        "/photos/one.png" => {
+            ([("content-type", "text/plain")], Photo::empty(200, 200).jpeg()).into_response()
+        }
+        "/photos/one.png?versionId=first" => {
+            ([("content-type", "image/png")], Photo::of(2, 0).jpeg()).into_response()
+        }
         _ => StatusCode::NOT_FOUND.into_response(),
     }
 }
@@ -163,11 +205,13 @@ async fn objects_are_read_from_an_endpoint_in_the_version_asked_for() {
     let data = tempfile::tempdir().unwrap();
     let process = Process::with(data.path(), &["--s3", &endpoint], &keys);
     let client = Client::new(&process.url);
-    let object =
-        |version: Option<&str>| json!({ "Image": { "S3Object": { "Bucket": "photos", "Name": "one.png", "Version": version } } });
+    let object = |version: Option<&str>| json!({ "Image": { "S3Object": { "Bucket": "photos", "Name": "one.png", "Version": version } } });
     for (version, faces) in [(None, 0), (Some("first"), 1)] {
         let answer = client.ok("DetectFaces", object(version)).await;
         assert_eq!(answer["FaceDetails"].as_array().unwrap().len(), faces, "{version:?}");
     }
-    assert_eq!(client.refusal("DetectFaces", object(Some("second"))).await.0, "InvalidS3ObjectException");
+    assert_eq!(
+        client.refusal("DetectFaces", object(Some("second"))).await.0,
+        "InvalidS3ObjectException"
+    );
 }

@@ -34,9 +34,16 @@ async fn the_images_errors() {
             "InvalidS3ObjectException",
             "Unable to get object metadata from S3. Check object key, region and/or access permissions.",
         ),
-        (json!({ "S3Object": { "Bucket": "photos" } }), "InvalidS3ObjectException", "Request has invalid S3 object"),
+        (
+            json!({ "S3Object": { "Bucket": "photos" } }),
+            "InvalidS3ObjectException",
+            "Request has invalid S3 object",
+        ),
     ] {
-        assert_eq!(server.refusal("IndexFaces", index(image)).await, (code.to_owned(), text.to_owned()));
+        assert_eq!(
+            server.refusal("IndexFaces", index(image)).await,
+            (code.to_owned(), text.to_owned())
+        );
     }
     let described = server.ok("DescribeCollection", json!({ "CollectionId": "staff" })).await;
     assert_eq!(described["FaceCount"], 0, "a refused image leaves nothing");
@@ -46,7 +53,13 @@ async fn the_images_errors() {
 async fn a_collection_that_is_not_there() {
     let server = TestServer::start().await;
     let refusal = server.refusal("IndexFaces", index(photo())).await;
-    assert_eq!(refusal, ("ResourceNotFoundException".to_owned(), "The collection id: staff does not exist".to_owned()));
+    assert_eq!(
+        refusal,
+        (
+            "ResourceNotFoundException".to_owned(),
+            "The collection id: staff does not exist".to_owned()
+        )
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -56,10 +69,17 @@ async fn members_that_do_not_fit_are_told_before_the_collection() {
     for operation in ["IndexFaces", "SearchFacesByImage", "SearchUsersByImage"] {
         for image in [json!({}), both.clone()] {
             let refusal = server.refusal(operation, index(image)).await;
-            let expected = ("InvalidParameterException".to_owned(), "Request has invalid parameters".to_owned());
+            let expected = (
+                "InvalidParameterException".to_owned(),
+                "Request has invalid parameters".to_owned(),
+            );
             assert_eq!(refusal, expected, "{operation}");
         }
-        assert_eq!(server.refusal(operation, index(photo())).await.0, "ResourceNotFoundException", "{operation}");
+        assert_eq!(
+            server.refusal(operation, index(photo())).await.0,
+            "ResourceNotFoundException",
+            "{operation}"
+        );
     }
 }
 
@@ -79,14 +99,19 @@ async fn more_images_than_the_queue_holds() {
     let server = TestServer::with(&["--workers", "1", "--queue", "1"]).await;
     server.collection("staff").await;
     let large = index(bytes(&Photo::empty(3000, 3000).with(1, 0, 500, 500, 2000).jpeg()));
-    let replies = futures_util::future::join_all((0..12).map(|_| server.call("IndexFaces", large.clone()))).await;
+    let replies =
+        futures_util::future::join_all((0..12).map(|_| server.call("IndexFaces", large.clone())))
+            .await;
     let answered = replies.iter().filter(|reply| reply.status == 200).count();
     assert!(answered >= 1, "the queue is worked off");
     let refused: Vec<_> = replies.iter().filter(|reply| reply.status != 200).collect();
     assert!(!refused.is_empty(), "twelve at once are more than one running and one waiting");
     for reply in refused {
         assert_eq!(reply.status, 500);
-        assert_eq!(reply.refusal(), ("ThrottlingException".to_owned(), "Service Unavailable".to_owned()));
+        assert_eq!(
+            reply.refusal(),
+            ("ThrottlingException".to_owned(), "Service Unavailable".to_owned())
+        );
     }
 }
 
@@ -97,7 +122,10 @@ async fn a_failure_of_ours() {
     server.store().close().await;
     let reply = server.call("IndexFaces", index(photo())).await;
     assert_eq!(reply.status, 500);
-    assert_eq!(reply.refusal(), ("InternalServerError".to_owned(), "Internal server error".to_owned()));
+    assert_eq!(
+        reply.refusal(),
+        ("InternalServerError".to_owned(), "Internal server error".to_owned())
+    );
     let ready = reqwest::get(format!("{}/_lookalike/ready", server.url())).await.unwrap();
     assert_eq!(ready.status(), 503);
     let health = reqwest::get(format!("{}/_lookalike/health", server.url())).await.unwrap();
@@ -113,12 +141,21 @@ async fn callers_without_a_valid_key_and_keys_without_a_right() {
          actions = [\"rekognition:List*\", \"CreateCollection\"]\ncollections = [\"staff\"]\n"
     )
     .unwrap();
-    let server = TestServer::with(&["--auth", "verify", "--credentials", file.path().to_str().unwrap()]).await;
-    let unsigned = server.post(&[("x-amz-target", "RekognitionService.ListCollections")], "{}").await;
+    let server =
+        TestServer::with(&["--auth", "verify", "--credentials", file.path().to_str().unwrap()])
+            .await;
+    let unsigned =
+        server.post(&[("x-amz-target", "RekognitionService.ListCollections")], "{}").await;
     let text = "Missing Authentication Token".to_owned();
     assert_eq!(unsigned.refusal(), ("MissingAuthenticationTokenException".to_owned(), text));
 
-    assert_eq!(server.signed("AKIATEST", "secret", "CreateCollection", json!({ "CollectionId": "staff" })).await.status, 200);
+    assert_eq!(
+        server
+            .signed("AKIATEST", "secret", "CreateCollection", json!({ "CollectionId": "staff" }))
+            .await
+            .status,
+        200
+    );
     let wrong = server.signed("AKIATEST", "guessed", "ListCollections", json!({})).await;
     assert_eq!(wrong.refusal().0, "InvalidSignatureException");
     let stranger = server.signed("AKIAOTHER", "secret", "ListCollections", json!({})).await;
@@ -136,15 +173,24 @@ async fn callers_without_a_valid_key_and_keys_without_a_right() {
          rekognition:IndexFaces action"
     );
     let tagged = json!({ "CollectionId": "staff", "Tags": { "team": "a" } });
-    let (code, text) = server.signed("AKIATEST", "secret", "CreateCollection", tagged).await.refusal();
+    let (code, text) =
+        server.signed("AKIATEST", "secret", "CreateCollection", tagged).await.refusal();
     assert_eq!(code, "AccessDeniedException", "tags need a right of their own");
-    assert!(text.contains("is not authorized to perform: rekognition:TagResource on resource: "), "{text}");
+    assert!(
+        text.contains("is not authorized to perform: rekognition:TagResource on resource: "),
+        "{text}"
+    );
     let untagged = json!({ "CollectionId": "staff", "Tags": {} });
     let again = server.signed("AKIATEST", "secret", "CreateCollection", untagged).await;
     assert_eq!(again.refusal().0, "ResourceAlreadyExistsException");
 
-    let other = server.signed("AKIATEST", "secret", "ListFaces", json!({ "CollectionId": "guests" })).await;
-    assert_eq!(other.refusal().0, "AccessDeniedException", "whether a collection exists is told only to those who may look");
+    let other =
+        server.signed("AKIATEST", "secret", "ListFaces", json!({ "CollectionId": "guests" })).await;
+    assert_eq!(
+        other.refusal().0,
+        "AccessDeniedException",
+        "whether a collection exists is told only to those who may look"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

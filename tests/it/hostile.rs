@@ -1,14 +1,14 @@
 //! Thousands of broken images and bodies: no panic, no 5xx, bounded memory.
 
+use aws_json::Service;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures_util::{StreamExt as _, stream};
 use image::DynamicImage;
+use lookalike::operations::Rekognition;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use aws_json::Service;
-use lookalike::operations::Rekognition;
 use serde_json::{Value, json};
 
 use crate::support::faces::Photo;
@@ -24,7 +24,10 @@ const MOST_MEMORY: u64 = 2 << 30;
 
 /// The same cases in every run.
 fn generate<S: Strategy>(strategy: S, count: usize) -> Vec<S::Value> {
-    let mut runner = TestRunner::new_with_rng(Config::default(), TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let mut runner = TestRunner::new_with_rng(
+        Config::default(),
+        TestRng::deterministic_rng(RngAlgorithm::ChaCha),
+    );
     (0..count).map(|_| strategy.new_tree(&mut runner).expect("generates").current()).collect()
 }
 
@@ -34,7 +37,13 @@ async fn send(client: &Client, requests: Vec<(&'static str, String)>) -> usize {
         .map(|(operation, body)| async move {
             let reply = client.post_as(operation, body.clone()).await;
             let clean = reply.status < 500 || reply.body["__type"] == "ThrottlingException";
-            assert!(clean, "{operation} {}: {} {}", &body[..body.len().min(300)], reply.status, reply.body);
+            assert!(
+                clean,
+                "{operation} {}: {} {}",
+                &body[..body.len().min(300)],
+                reply.status,
+                reply.body
+            );
             reply.status
         })
         .buffer_unordered(CLIENTS)
@@ -43,7 +52,11 @@ async fn send(client: &Client, requests: Vec<(&'static str, String)>) -> usize {
     answers.into_iter().filter(|status| *status == 200).count()
 }
 
-fn mutate(original: &[u8], edits: &[(prop::sample::Index, u8)], cut: Option<prop::sample::Index>) -> Vec<u8> {
+fn mutate(
+    original: &[u8],
+    edits: &[(prop::sample::Index, u8)],
+    cut: Option<prop::sample::Index>,
+) -> Vec<u8> {
     let mut image = original.to_vec();
     for (place, value) in edits {
         let place = place.index(image.len());
@@ -66,7 +79,10 @@ async fn broken_images_and_bodies_are_refused() {
     let mut originals = vec![photo.jpeg(), photo.png(), png16(&photo)];
     originals.extend(forms(&photo.0).into_iter().map(|(_, file)| file));
     let edits = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12);
-    let images = generate((0..originals.len(), edits, prop::option::of(any::<prop::sample::Index>())), CASES);
+    let images = generate(
+        (0..originals.len(), edits, prop::option::of(any::<prop::sample::Index>())),
+        CASES,
+    );
     let requests = images.into_iter().map(|(original, edits, cut)| {
         let image = mutate(&originals[original], &edits, cut);
         ("IndexFaces", json!({ "CollectionId": "staff", "Image": bytes(&image) }).to_string())
@@ -80,7 +96,8 @@ async fn broken_images_and_bodies_are_refused() {
         "UserId": "u", "FaceMatchThreshold": 80.0, "Tags": { "a": "b" }, "NextToken": "x"
     });
     let operations = <Rekognition as Service>::OPERATIONS;
-    let changes = generate((0..operations.len(), any::<prop::sample::Index>(), json_value()), CASES);
+    let changes =
+        generate((0..operations.len(), any::<prop::sample::Index>(), json_value()), CASES);
     let bodies = changes.into_iter().map(|(operation, member, value)| {
         let mut body = valid.clone();
         let members = body.as_object_mut().expect("an object");
@@ -92,9 +109,15 @@ async fn broken_images_and_bodies_are_refused() {
 
     let text = valid.to_string();
     let edits = prop::collection::vec((any::<prop::sample::Index>(), 0x20..0x7f_u8), 1..4);
-    let texts = generate((0..operations.len(), edits, prop::option::of(any::<prop::sample::Index>())), CASES);
+    let texts = generate(
+        (0..operations.len(), edits, prop::option::of(any::<prop::sample::Index>())),
+        CASES,
+    );
     let texts = texts.into_iter().map(|(operation, edits, cut)| {
-        (operations[operation], String::from_utf8_lossy(&mutate(text.as_bytes(), &edits, cut)).into_owned())
+        (
+            operations[operation],
+            String::from_utf8_lossy(&mutate(text.as_bytes(), &edits, cut)).into_owned(),
+        )
     });
     send(&client, texts.collect()).await;
 
@@ -105,10 +128,13 @@ async fn broken_images_and_bodies_are_refused() {
     assert!(process.peak_memory() < MOST_MEMORY, "{} MiB", process.peak_memory() >> 20);
 }
 
-/// Small files that want much memory: the largest picture that is allowed, several at a time, and deep or long JSON.
+/// Small files that want much memory: the largest picture that is allowed, several at a time, and
+/// deep or long JSON.
 async fn bombs(client: &Client) {
     let mut largest = std::io::Cursor::new(Vec::new());
-    DynamicImage::new_luma8(10_000, 10_000).write_to(&mut largest, image::ImageFormat::Png).unwrap();
+    DynamicImage::new_luma8(10_000, 10_000)
+        .write_to(&mut largest, image::ImageFormat::Png)
+        .unwrap();
     let image = json!({ "Image": { "Bytes": STANDARD.encode(largest.into_inner()) } }).to_string();
     send(client, vec![("DetectFaces", image); 6]).await;
     // Its frame is that of the largest picture, its pixels end early.
@@ -118,7 +144,8 @@ async fn bombs(client: &Client) {
     send(client, vec![("DetectFaces", json!({ "Image": bytes(&ycck) }).to_string()); 2]).await;
 
     let deep = "[".repeat(200_000);
-    send(client, vec![("DeleteFaces", deep.clone()), ("DeleteFaces", format!("{{\"a\":{deep}"))]).await;
+    send(client, vec![("DeleteFaces", deep.clone()), ("DeleteFaces", format!("{{\"a\":{deep}"))])
+        .await;
     let list = |items: usize| format!("[{}\"\"]", "\"\",".repeat(items));
     let long = "x".repeat(19 << 20);
     for (operation, body, status) in [
@@ -126,11 +153,18 @@ async fn bombs(client: &Client) {
         ("DeleteFaces", format!("{{\"FaceIds\":{}}}", list(300_000)), 400),
         ("DetectFaces", format!("{{\"Attributes\":{}}}", list(6_000_000)), 400),
         ("IndexFaces", format!("{{\"CollectionId\":\"{long}\"}}"), 400),
-        ("SearchFacesByImage", format!("{{\"CollectionId\":\"{long}\",\"QualityFilter\":{}}}", list(10)), 400),
+        (
+            "SearchFacesByImage",
+            format!("{{\"CollectionId\":\"{long}\",\"QualityFilter\":{}}}", list(10)),
+            400,
+        ),
     ] {
         let reply = client.post_as(operation, body).await;
         assert_eq!(reply.status, status, "{operation}: {}", reply.body);
-        assert!(reply.body.to_string().len() < 10_000, "{operation}: an error repeats little of what it is about");
+        assert!(
+            reply.body.to_string().len() < 10_000,
+            "{operation}: an error repeats little of what it is about"
+        );
     }
 }
 

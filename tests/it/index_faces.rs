@@ -10,7 +10,10 @@ fn records(answer: &Value) -> &Vec<Value> {
 }
 
 fn face_ids(answer: &Value) -> Vec<String> {
-    records(answer).iter().map(|record| record["Face"]["FaceId"].as_str().unwrap().to_owned()).collect()
+    records(answer)
+        .iter()
+        .map(|record| record["Face"]["FaceId"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 fn area(face: &Value) -> f64 {
@@ -34,12 +37,20 @@ async fn a_face_is_indexed_with_its_default_members() {
     assert_eq!(face["ExternalImageId"], "one.jpg");
     assert_eq!(face["BoundingBox"], detail["BoundingBox"]);
     assert_eq!(face["Confidence"], detail["Confidence"]);
-    let types: Vec<&str> = detail["Landmarks"].as_array().unwrap().iter().map(|l| l["Type"].as_str().unwrap()).collect();
+    let types: Vec<&str> = detail["Landmarks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|l| l["Type"].as_str().unwrap())
+        .collect();
     assert_eq!(types, ["eyeLeft", "eyeRight", "mouthLeft", "mouthRight", "nose"]);
     // The face fills the middle of the picture.
     let bounds = &detail["BoundingBox"];
     let centre = bounds["Left"].as_f64().unwrap() + bounds["Width"].as_f64().unwrap() / 2.0;
-    assert!((0.4..0.6).contains(&centre) && (0.2..0.8).contains(&bounds["Width"].as_f64().unwrap()), "{bounds}");
+    assert!(
+        (0.4..0.6).contains(&centre) && (0.2..0.8).contains(&bounds["Width"].as_f64().unwrap()),
+        "{bounds}"
+    );
     assert!(face["Confidence"].as_f64().unwrap() > 90.0);
 }
 
@@ -81,17 +92,36 @@ async fn all_attributes_come_when_asked_for() {
     );
     assert_eq!(detail["Landmarks"].as_array().unwrap().len(), 30);
     assert!(detail["AgeRange"]["Low"].as_u64() < detail["AgeRange"]["High"].as_u64());
-    let emotions: Vec<f64> = detail["Emotions"].as_array().unwrap().iter().map(|e| e["Confidence"].as_f64().unwrap()).collect();
+    let emotions: Vec<f64> = detail["Emotions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|e| e["Confidence"].as_f64().unwrap())
+        .collect();
     assert_eq!(emotions.len(), 8);
     assert!(emotions.is_sorted_by(|a, b| a >= b), "{emotions:?}");
-    for flag in ["Beard", "Eyeglasses", "EyesOpen", "FaceOccluded", "Gender", "MouthOpen", "Mustache", "Smile", "Sunglasses"] {
+    for flag in [
+        "Beard",
+        "Eyeglasses",
+        "EyesOpen",
+        "FaceOccluded",
+        "Gender",
+        "MouthOpen",
+        "Mustache",
+        "Smile",
+        "Sunglasses",
+    ] {
         let confidence = detail[flag]["Confidence"].as_f64().unwrap();
         assert!((50.0..=100.0).contains(&confidence), "{flag}: {confidence}");
     }
 
-    let single = json!({ "CollectionId": "staff", "Image": image, "DetectionAttributes": ["SMILE"] });
+    let single =
+        json!({ "CollectionId": "staff", "Image": image, "DetectionAttributes": ["SMILE"] });
     let detail = &records(&server.ok("IndexFaces", single).await)[0]["FaceDetail"].clone();
-    assert_eq!(keys(detail), ["BoundingBox", "Confidence", "Landmarks", "Pose", "Quality", "Smile"]);
+    assert_eq!(
+        keys(detail),
+        ["BoundingBox", "Confidence", "Landmarks", "Pose", "Quality", "Smile"]
+    );
     assert_eq!(detail["Landmarks"].as_array().unwrap().len(), 5);
 }
 
@@ -100,15 +130,21 @@ async fn faces_come_largest_first_and_the_rest_exceeds_max_faces() {
     let server = TestServer::start().await;
     server.collection("staff").await;
     let image = bytes(&group(&[150, 300, 200]).jpeg());
-    let answer = server.ok("IndexFaces", json!({ "CollectionId": "staff", "Image": image, "MaxFaces": 2 })).await;
+    let answer = server
+        .ok("IndexFaces", json!({ "CollectionId": "staff", "Image": image, "MaxFaces": 2 }))
+        .await;
     let areas: Vec<f64> = records(&answer).iter().map(|record| area(&record["Face"])).collect();
     assert_eq!(areas.len(), 2);
     assert!(areas[0] > areas[1]);
     let [left_out] = &answer["UnindexedFaces"].as_array().unwrap()[..] else { panic!("{answer}") };
     assert_eq!(left_out["Reasons"], json!(["EXCEEDS_MAX_FACES"]));
     assert!(area(&left_out["FaceDetail"]) < areas[1]);
-    assert_eq!(server.ok("DescribeCollection", json!({ "CollectionId": "staff" })).await["FaceCount"], 2);
-    let image_ids: Vec<&Value> = records(&answer).iter().map(|record| &record["Face"]["ImageId"]).collect();
+    assert_eq!(
+        server.ok("DescribeCollection", json!({ "CollectionId": "staff" })).await["FaceCount"],
+        2
+    );
+    let image_ids: Vec<&Value> =
+        records(&answer).iter().map(|record| &record["Face"]["ImageId"]).collect();
     assert_eq!(image_ids[0], image_ids[1], "the faces of an image share its id");
 }
 
@@ -121,19 +157,27 @@ async fn poor_faces_exceed_max_faces_before_small_ones() {
     photo.0.enumerate_pixels_mut().filter(|(x, _, _)| *x < 320).for_each(|(_, _, pixel)| {
         pixel.0 = pixel.0.map(|value| value / 12);
     });
-    let index =
-        |most: usize| json!({ "CollectionId": "staff", "Image": bytes(&photo.png()), "MaxFaces": most, "QualityFilter": "NONE" });
+    let index = |most: usize| json!({ "CollectionId": "staff", "Image": bytes(&photo.png()), "MaxFaces": most, "QualityFilter": "NONE" });
     let everyone = server.ok("IndexFaces", index(3)).await;
     let ids = face_ids(&everyone);
     assert_eq!(ids.len(), 3, "{everyone}");
     for (most, indexed, left_out) in [(2, vec![1, 2], vec![0]), (1, vec![1], vec![0, 2])] {
         let answer = server.ok("IndexFaces", index(most)).await;
-        assert_eq!(face_ids(&answer), indexed.iter().map(|&face: &usize| ids[face].clone()).collect::<Vec<_>>());
+        assert_eq!(
+            face_ids(&answer),
+            indexed.iter().map(|&face: &usize| ids[face].clone()).collect::<Vec<_>>()
+        );
         let unindexed = answer["UnindexedFaces"].as_array().unwrap();
-        assert!(unindexed.iter().all(|face| face["Reasons"] == json!(["EXCEEDS_MAX_FACES"])), "{answer}");
-        let boxes: Vec<&Value> = unindexed.iter().map(|face| &face["FaceDetail"]["BoundingBox"]).collect();
-        let expected: Vec<&Value> =
-            left_out.iter().map(|&face: &usize| &records(&everyone)[face]["Face"]["BoundingBox"]).collect();
+        assert!(
+            unindexed.iter().all(|face| face["Reasons"] == json!(["EXCEEDS_MAX_FACES"])),
+            "{answer}"
+        );
+        let boxes: Vec<&Value> =
+            unindexed.iter().map(|face| &face["FaceDetail"]["BoundingBox"]).collect();
+        let expected: Vec<&Value> = left_out
+            .iter()
+            .map(|&face: &usize| &records(&everyone)[face]["Face"]["BoundingBox"])
+            .collect();
         assert_eq!(boxes, expected);
     }
 }
@@ -143,7 +187,10 @@ async fn an_image_without_faces_is_no_error() {
     let server = TestServer::start().await;
     server.collection("staff").await;
     let answer = server.index("staff", &Photo::empty(640, 480).jpeg()).await;
-    assert_eq!(answer, json!({ "FaceRecords": [], "FaceModelVersion": "7.0", "UnindexedFaces": [] }));
+    assert_eq!(
+        answer,
+        json!({ "FaceRecords": [], "FaceModelVersion": "7.0", "UnindexedFaces": [] })
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -161,12 +208,22 @@ async fn the_same_image_is_indexed_once_for_each_external_id() {
 
     let named = server.ok("IndexFaces", index(Some("group"), 2)).await;
     assert!(face_ids(&named).iter().all(|id| !face_ids(&both).contains(id)));
-    assert_ne!(named["FaceRecords"][0]["Face"]["ImageId"], both["FaceRecords"][0]["Face"]["ImageId"]);
-    assert_eq!(server.ok("DescribeCollection", json!({ "CollectionId": "staff" })).await["FaceCount"], 4);
+    assert_ne!(
+        named["FaceRecords"][0]["Face"]["ImageId"],
+        both["FaceRecords"][0]["Face"]["ImageId"]
+    );
+    assert_eq!(
+        server.ok("DescribeCollection", json!({ "CollectionId": "staff" })).await["FaceCount"],
+        4
+    );
 
     server.ok("DeleteFaces", json!({ "CollectionId": "staff", "FaceIds": face_ids(&first) })).await;
     let back = server.ok("IndexFaces", index(None, 2)).await;
-    assert_ne!(face_ids(&back)[0], face_ids(&first)[0], "a deleted face may come again, as a new one");
+    assert_ne!(
+        face_ids(&back)[0],
+        face_ids(&first)[0],
+        "a deleted face may come again, as a new one"
+    );
     assert_eq!(face_ids(&back)[1], face_ids(&both)[1]);
 }
 
@@ -175,7 +232,9 @@ async fn boxes_reach_past_the_edge_of_the_image() {
     let server = TestServer::start().await;
     let cut = Photo::empty(400, 400).with(1, 0, -90, 60, 300);
     let answer = server.ok("DetectFaces", json!({ "Image": bytes(&cut.jpeg()) })).await;
-    let left = answer["FaceDetails"][0]["BoundingBox"]["Left"].as_f64().expect("a face that is cut off is found");
+    let left = answer["FaceDetails"][0]["BoundingBox"]["Left"]
+        .as_f64()
+        .expect("a face that is cut off is found");
     assert!(left < 0.0, "{left}");
 }
 
@@ -188,7 +247,10 @@ async fn poor_faces_are_left_out_with_their_reasons_unless_the_filter_is_off() {
     let image = bytes(&dark.png());
     let answer = server.ok("IndexFaces", json!({ "CollectionId": "staff", "Image": image })).await;
     assert_eq!(records(&answer).len(), 0);
-    let reasons = answer["UnindexedFaces"][0]["Reasons"].as_array().expect("the dark face is detected").clone();
+    let reasons = answer["UnindexedFaces"][0]["Reasons"]
+        .as_array()
+        .expect("the dark face is detected")
+        .clone();
     assert!(reasons.contains(&json!("LOW_BRIGHTNESS")), "{reasons:?}");
     let unfiltered = json!({ "CollectionId": "staff", "Image": image, "QualityFilter": "NONE" });
     assert_eq!(records(&server.ok("IndexFaces", unfiltered).await).len(), 1);
@@ -201,7 +263,13 @@ async fn old_model_versions_index_fifteen_and_estimate_the_orientation() {
     let crowd = {
         let mut photo = Photo::empty(1000, 800);
         for person in 0..20_u32 {
-            photo = photo.with(u64::from(person), 0, i64::from(person % 5 * 200) + 20, i64::from(person / 5 * 200) + 20, 160);
+            photo = photo.with(
+                u64::from(person),
+                0,
+                i64::from(person % 5 * 200) + 20,
+                i64::from(person / 5 * 200) + 20,
+                160,
+            );
         }
         photo
     };

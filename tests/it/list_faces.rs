@@ -13,7 +13,12 @@ async fn faces_are_listed_by_id_in_pages() {
     let mut listed: Vec<Value> = Vec::new();
     let mut token = Value::Null;
     loop {
-        let page = server.ok("ListFaces", json!({ "CollectionId": "staff", "MaxResults": 3, "NextToken": token })).await;
+        let page = server
+            .ok(
+                "ListFaces",
+                json!({ "CollectionId": "staff", "MaxResults": 3, "NextToken": token }),
+            )
+            .await;
         assert_eq!(page["FaceModelVersion"], "7.0");
         listed.extend(page["Faces"].as_array().unwrap().clone());
         token = page["NextToken"].clone();
@@ -21,11 +26,16 @@ async fn faces_are_listed_by_id_in_pages() {
             break;
         }
         let other = json!({ "CollectionId": "staff", "UserId": "someone", "NextToken": token });
-        assert_eq!(server.refusal("ListFaces", other).await.0, "InvalidPaginationTokenException", "a token fits its own list");
+        assert_eq!(
+            server.refusal("ListFaces", other).await.0,
+            "InvalidPaginationTokenException",
+            "a token fits its own list"
+        );
     }
     assert_eq!(listed.len(), 4);
     assert!(listed.is_sorted_by(|a, b| a["FaceId"].as_str() < b["FaceId"].as_str()));
-    let everything = server.ok("ListFaces", json!({ "CollectionId": "staff", "MaxResults": 0 })).await;
+    let everything =
+        server.ok("ListFaces", json!({ "CollectionId": "staff", "MaxResults": 0 })).await;
     assert_eq!(everything["Faces"], Value::Array(listed));
 }
 
@@ -33,8 +43,10 @@ async fn faces_are_listed_by_id_in_pages() {
 async fn stored_numbers_have_six_significant_digits() {
     let server = TestServer::start().await;
     server.collection("staff").await;
-    let fresh = server.index("staff", &Photo::of(1, 0).jpeg()).await["FaceRecords"][0]["Face"].clone();
-    let listed = server.ok("ListFaces", json!({ "CollectionId": "staff" })).await["Faces"][0].clone();
+    let fresh =
+        server.index("staff", &Photo::of(1, 0).jpeg()).await["FaceRecords"][0]["Face"].clone();
+    let listed =
+        server.ok("ListFaces", json!({ "CollectionId": "staff" })).await["Faces"][0].clone();
     assert_eq!(listed["IndexFacesModelVersion"], "7.0");
     for (fresh, stored) in [
         (&fresh["BoundingBox"]["Width"], &listed["BoundingBox"]["Width"]),
@@ -54,9 +66,16 @@ async fn filters_narrow_the_list() {
     let one = server.index_one("staff", &Photo::of(1, 0).jpeg()).await;
     let two = server.index_one("staff", &Photo::of(2, 0).jpeg()).await;
     server.ok("CreateUser", json!({ "CollectionId": "staff", "UserId": "u" })).await;
-    server.ok("AssociateFaces", json!({ "CollectionId": "staff", "UserId": "u", "FaceIds": [one] })).await;
+    server
+        .ok("AssociateFaces", json!({ "CollectionId": "staff", "UserId": "u", "FaceIds": [one] }))
+        .await;
     let ids = |answer: Value| -> Vec<String> {
-        answer["Faces"].as_array().unwrap().iter().map(|face| face["FaceId"].as_str().unwrap().to_owned()).collect()
+        answer["Faces"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|face| face["FaceId"].as_str().unwrap().to_owned())
+            .collect()
     };
     let list = |filter: Value| {
         let mut input = json!({ "CollectionId": "staff" });

@@ -60,11 +60,20 @@ async fn recognises(pack: &Path) {
     server.collection("staff").await;
     let one = server.index_one("staff", &Photo::of(1, 1).jpeg()).await;
     server.index_one("staff", &Photo::of(2, 1).jpeg()).await;
-    let search = json!({ "CollectionId": "staff", "Image": bytes(&Photo::of(1, 2).jpeg()), "MaxFaces": 1 });
+    let search =
+        json!({ "CollectionId": "staff", "Image": bytes(&Photo::of(1, 2).jpeg()), "MaxFaces": 1 });
     let found = server.ok("SearchFacesByImage", search).await;
     assert_eq!(found["FaceMatches"][0]["Face"]["FaceId"], one);
-    let all = server.ok("DetectFaces", json!({ "Image": bytes(&Photo::of(1, 1).jpeg()), "Attributes": ["ALL"] })).await;
-    assert!(all["FaceDetails"][0].get("Smile").is_none(), "a pack without an analyzer tells no attributes");
+    let all = server
+        .ok(
+            "DetectFaces",
+            json!({ "Image": bytes(&Photo::of(1, 1).jpeg()), "Attributes": ["ALL"] }),
+        )
+        .await;
+    assert!(
+        all["FaceDetails"][0].get("Smile").is_none(),
+        "a pack without an analyzer tells no attributes"
+    );
     assert_eq!(all["FaceDetails"][0]["Landmarks"].as_array().unwrap().len(), 5);
 }
 
@@ -73,19 +82,31 @@ async fn a_pack_of_ones_own_is_served() {
     let folder = tempfile::tempdir().unwrap();
     let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/default");
     let normalisation = "mean = [127.5, 127.5, 127.5]\nstd = [127.5, 127.5, 127.5]";
-    bring(folder.path(), &default.join("detector.onnx"), &default.join("embedder.onnx"), normalisation);
+    bring(
+        folder.path(),
+        &default.join("detector.onnx"),
+        &default.join("embedder.onnx"),
+        normalisation,
+    );
     recognises(folder.path()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_reference_models_are_served() {
     let Some(models) = reference_models() else {
-        eprintln!("NOT TESTED: no reference models; set LOOKALIKE_SHARED to a folder with models/mobilefacenet.onnx");
+        eprintln!(
+            "NOT TESTED: no reference models; set LOOKALIKE_SHARED to a folder with models/mobilefacenet.onnx"
+        );
         return;
     };
     let folder = tempfile::tempdir().unwrap();
     let normalisation = "mean = [123.675, 116.28, 103.53]\nstd = [58.395, 57.12, 57.375]";
-    bring(folder.path(), &models.join("yunet_n_dynamic.onnx"), &models.join("mobilefacenet.onnx"), normalisation);
+    bring(
+        folder.path(),
+        &models.join("yunet_n_dynamic.onnx"),
+        &models.join("mobilefacenet.onnx"),
+        normalisation,
+    );
     recognises(folder.path()).await;
 }
 
@@ -102,15 +123,31 @@ async fn a_collection_stays_with_its_pack() {
     let folder = tempfile::tempdir().unwrap();
     let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/default");
     let normalisation = "mean = [127.5, 127.5, 127.5]\nstd = [127.5, 127.5, 127.5]";
-    bring(folder.path(), &default.join("detector.onnx"), &default.join("embedder.onnx"), normalisation);
-    let server = TestServer::with(&["--data", data, "--pack", folder.path().to_str().unwrap()]).await;
+    bring(
+        folder.path(),
+        &default.join("detector.onnx"),
+        &default.join("embedder.onnx"),
+        normalisation,
+    );
+    let server =
+        TestServer::with(&["--data", data, "--pack", folder.path().to_str().unwrap()]).await;
     let image = bytes(&Photo::of(1, 2).jpeg());
     for operation in ["IndexFaces", "SearchFacesByImage"] {
-        let (code, text) = server.refusal(operation, json!({ "CollectionId": "staff", "Image": image })).await;
+        let (code, text) =
+            server.refusal(operation, json!({ "CollectionId": "staff", "Image": image })).await;
         assert_eq!(code, "InvalidParameterException");
-        assert!(text.starts_with("The collection staff was indexed with model pack default"), "{text}");
+        assert!(
+            text.starts_with("The collection staff was indexed with model pack default"),
+            "{text}"
+        );
     }
-    assert_eq!(server.ok("ListFaces", json!({ "CollectionId": "staff" })).await["Faces"].as_array().unwrap().len(), 1);
+    assert_eq!(
+        server.ok("ListFaces", json!({ "CollectionId": "staff" })).await["Faces"]
+            .as_array()
+            .unwrap()
+            .len(),
+        1
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,8 +155,14 @@ async fn another_embedder_under_the_same_version_is_another_pack() {
     let (data, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/default");
     let normalisation = "mean = [127.5, 127.5, 127.5]\nstd = [127.5, 127.5, 127.5]";
-    let options = ["--data", data.path().to_str().unwrap(), "--pack", folder.path().to_str().unwrap()];
-    bring(folder.path(), &default.join("detector.onnx"), &default.join("embedder.onnx"), normalisation);
+    let options =
+        ["--data", data.path().to_str().unwrap(), "--pack", folder.path().to_str().unwrap()];
+    bring(
+        folder.path(),
+        &default.join("detector.onnx"),
+        &default.join("embedder.onnx"),
+        normalisation,
+    );
     {
         let server = TestServer::with(&options).await;
         server.collection("staff").await;
@@ -136,6 +179,9 @@ async fn another_embedder_under_the_same_version_is_another_pack() {
     let search = json!({ "CollectionId": "staff", "Image": bytes(&Photo::of(1, 2).jpeg()) });
     let (code, text) = server.refusal("SearchFacesByImage", search).await;
     assert_eq!(code, "InvalidParameterException");
-    assert!(text.starts_with("The collection staff was indexed with model pack brought 1+"), "{text}");
+    assert!(
+        text.starts_with("The collection staff was indexed with model pack brought 1+"),
+        "{text}"
+    );
     assert!(text.contains("; this server runs brought 1+"), "{text}");
 }

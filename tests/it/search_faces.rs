@@ -6,7 +6,12 @@ use crate::support::faces::{Photo, group};
 use crate::support::{TestServer, bytes};
 
 fn matched(answer: &Value) -> Vec<&str> {
-    answer["FaceMatches"].as_array().unwrap().iter().map(|found| found["Face"]["FaceId"].as_str().unwrap()).collect()
+    answer["FaceMatches"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|found| found["Face"]["FaceId"].as_str().unwrap())
+        .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -19,12 +24,20 @@ async fn people_are_found_by_their_other_pictures() {
     }
     for person in 0..6 {
         let probe = bytes(&Photo::of(person, 2).jpeg());
-        let answer =
-            server.ok("SearchFacesByImage", json!({ "CollectionId": "staff", "Image": probe, "FaceMatchThreshold": 0 })).await;
+        let answer = server
+            .ok(
+                "SearchFacesByImage",
+                json!({ "CollectionId": "staff", "Image": probe, "FaceMatchThreshold": 0 }),
+            )
+            .await;
         assert_eq!(answer["FaceModelVersion"], "7.0");
         assert!(answer["SearchedFaceConfidence"].as_f64().unwrap() > 90.0);
-        let similarities: Vec<f64> =
-            answer["FaceMatches"].as_array().unwrap().iter().map(|found| found["Similarity"].as_f64().unwrap()).collect();
+        let similarities: Vec<f64> = answer["FaceMatches"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|found| found["Similarity"].as_f64().unwrap())
+            .collect();
         assert_eq!(similarities.len(), 6, "threshold 0 shows everybody");
         assert!(similarities.is_sorted_by(|a, b| a >= b));
         assert_eq!(matched(&answer)[0], faces[person as usize]);
@@ -65,9 +78,16 @@ async fn a_face_is_searched_for_without_finding_itself() {
     assert_eq!(answer["SearchedFaceId"], first);
     assert_eq!(matched(&answer), [second.as_str()]);
 
-    let nobody = json!({ "CollectionId": "staff", "FaceId": "00000000-0000-4000-8000-000000000000" });
+    let nobody =
+        json!({ "CollectionId": "staff", "FaceId": "00000000-0000-4000-8000-000000000000" });
     let refusal = server.refusal("SearchFaces", nobody).await;
-    assert_eq!(refusal, ("InvalidParameterException".to_owned(), "faceId was not found in the collection.".to_owned()));
+    assert_eq!(
+        refusal,
+        (
+            "InvalidParameterException".to_owned(),
+            "faceId was not found in the collection.".to_owned()
+        )
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -92,7 +112,8 @@ async fn an_image_without_faces_is_an_error_and_an_empty_collection_is_not() {
     let server = TestServer::start().await;
     server.collection("staff").await;
     let search = |image: &[u8]| json!({ "CollectionId": "staff", "Image": bytes(image) });
-    let refusal = server.refusal("SearchFacesByImage", search(&Photo::empty(300, 300).jpeg())).await;
+    let refusal =
+        server.refusal("SearchFacesByImage", search(&Photo::empty(300, 300).jpeg())).await;
     let text = "There are no faces in the image. Should be at least 1.";
     assert_eq!(refusal, ("InvalidParameterException".to_owned(), text.to_owned()));
     let answer = server.ok("SearchFacesByImage", search(&Photo::of(1, 0).jpeg())).await;

@@ -1,4 +1,5 @@
-//! Users: CreateUser, DeleteUser, ListUsers, AssociateFaces, DisassociateFaces, SearchUsers, SearchUsersByImage.
+//! Users: CreateUser, DeleteUser, ListUsers, AssociateFaces, DisassociateFaces, SearchUsers,
+//! SearchUsersByImage.
 
 use serde_json::{Value, json};
 
@@ -26,20 +27,34 @@ fn associate(user: &str, faces: &[&String]) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn users_are_made_listed_and_deleted() {
     let (server, faces) = staff().await;
-    let refusal = server.refusal("CreateUser", json!({ "CollectionId": "staff", "UserId": "one" })).await;
+    let refusal =
+        server.refusal("CreateUser", json!({ "CollectionId": "staff", "UserId": "one" })).await;
     assert_eq!(refusal.0, "ConflictException");
-    assert_eq!(server.ok("CreateUser", json!({ "CollectionId": "staff", "UserId": "two" })).await, json!({}));
+    assert_eq!(
+        server.ok("CreateUser", json!({ "CollectionId": "staff", "UserId": "two" })).await,
+        json!({})
+    );
     let page = server.ok("ListUsers", json!({ "CollectionId": "staff", "MaxResults": 1 })).await;
     assert_eq!(page["Users"], json!([{ "UserId": "one", "UserStatus": "CREATED" }]));
-    let rest = server.ok("ListUsers", json!({ "CollectionId": "staff", "NextToken": page["NextToken"] })).await;
+    let rest = server
+        .ok("ListUsers", json!({ "CollectionId": "staff", "NextToken": page["NextToken"] }))
+        .await;
     assert_eq!(rest, json!({ "Users": [{ "UserId": "two", "UserStatus": "CREATED" }] }));
-    assert_eq!(server.ok("DescribeCollection", json!({ "CollectionId": "staff" })).await["UserCount"], 2);
+    assert_eq!(
+        server.ok("DescribeCollection", json!({ "CollectionId": "staff" })).await["UserCount"],
+        2
+    );
 
     server.ok("AssociateFaces", associate("one", &[&faces[0]])).await;
-    assert_eq!(server.ok("DeleteUser", json!({ "CollectionId": "staff", "UserId": "one" })).await, json!({}));
-    let refusal = server.refusal("DeleteUser", json!({ "CollectionId": "staff", "UserId": "one" })).await;
+    assert_eq!(
+        server.ok("DeleteUser", json!({ "CollectionId": "staff", "UserId": "one" })).await,
+        json!({})
+    );
+    let refusal =
+        server.refusal("DeleteUser", json!({ "CollectionId": "staff", "UserId": "one" })).await;
     assert_eq!(refusal.0, "ResourceNotFoundException");
-    let listed = server.ok("ListFaces", json!({ "CollectionId": "staff", "FaceIds": [faces[0]] })).await;
+    let listed =
+        server.ok("ListFaces", json!({ "CollectionId": "staff", "FaceIds": [faces[0]] })).await;
     assert!(listed["Faces"][0].get("UserId").is_none(), "the face stays, without a user");
 }
 
@@ -59,12 +74,20 @@ async fn faces_are_given_to_a_user_and_each_failure_has_its_reason() {
     assert_eq!(users["Users"][0], json!({ "UserId": "one", "UserStatus": "ACTIVE" }));
 
     server.ok("AssociateFaces", associate("two", &[&faces[2]])).await;
-    let answer = server.ok("AssociateFaces", associate("one", &[&faces[0], &faces[2], &faces[3], &NOBODY.to_owned()])).await;
+    let answer = server
+        .ok(
+            "AssociateFaces",
+            associate("one", &[&faces[0], &faces[2], &faces[3], &NOBODY.to_owned()]),
+        )
+        .await;
     assert_eq!(answer["AssociatedFaces"], json!([]));
     assert_eq!(answer["UserStatus"], "ACTIVE");
     let failures = answer["UnsuccessfulFaceAssociations"].as_array().unwrap();
     assert_eq!(failures.len(), 3, "a face that is the user's already is in neither list");
-    assert_eq!(failures[0], json!({ "FaceId": faces[2], "UserId": "two", "Reasons": ["ASSOCIATED_TO_A_DIFFERENT_USER"] }));
+    assert_eq!(
+        failures[0],
+        json!({ "FaceId": faces[2], "UserId": "two", "Reasons": ["ASSOCIATED_TO_A_DIFFERENT_USER"] })
+    );
     assert_eq!(failures[1]["Reasons"], json!(["LOW_MATCH_CONFIDENCE"]));
     assert!(failures[1]["Confidence"].as_f64().unwrap() < 75.0);
     assert_eq!(failures[2], json!({ "FaceId": NOBODY, "Reasons": ["FACE_NOT_FOUND"] }));
@@ -76,7 +99,12 @@ async fn faces_are_taken_from_a_user() {
     server.ok("CreateUser", json!({ "CollectionId": "staff", "UserId": "two" })).await;
     server.ok("AssociateFaces", associate("one", &[&faces[0]])).await;
     server.ok("AssociateFaces", associate("two", &[&faces[2]])).await;
-    let answer = server.ok("DisassociateFaces", associate("one", &[&faces[0], &faces[1], &faces[2], &NOBODY.to_owned()])).await;
+    let answer = server
+        .ok(
+            "DisassociateFaces",
+            associate("one", &[&faces[0], &faces[1], &faces[2], &NOBODY.to_owned()]),
+        )
+        .await;
     assert_eq!(
         answer,
         json!({
@@ -127,7 +155,11 @@ async fn a_replay_answers_as_the_first_time_whatever_became_of_the_user() {
         answers.push((operation, input, answer));
     }
     for (operation, input, answer) in &answers {
-        assert_eq!(server.ok(operation, Value::clone(input)).await, *answer, "the user has changed since");
+        assert_eq!(
+            server.ok(operation, Value::clone(input)).await,
+            *answer,
+            "the user has changed since"
+        );
     }
     server.ok("DeleteUser", json!({ "CollectionId": "staff", "UserId": "one" })).await;
     for (operation, input, answer) in &answers {
@@ -157,15 +189,29 @@ async fn users_are_found_by_face_by_user_and_by_image() {
     server.ok("AssociateFaces", associate("one", &[&faces[0]])).await;
     server.ok("AssociateFaces", associate("also-one", &[&faces[1]])).await;
 
-    let by_face = server.ok("SearchUsers", json!({ "CollectionId": "staff", "FaceId": faces[0] })).await;
+    let by_face =
+        server.ok("SearchUsers", json!({ "CollectionId": "staff", "FaceId": faces[0] })).await;
     assert_eq!(by_face["SearchedFace"], json!({ "FaceId": faces[0] }));
     assert!(by_face.get("SearchedUser").is_none());
-    assert_eq!(by_face["UserMatches"][0]["User"], json!({ "UserId": "one", "UserStatus": "ACTIVE" }));
+    assert_eq!(
+        by_face["UserMatches"][0]["User"],
+        json!({ "UserId": "one", "UserStatus": "ACTIVE" })
+    );
     assert!(by_face["UserMatches"][0]["Similarity"].as_f64().unwrap() > 99.9);
 
-    let by_user = server.ok("SearchUsers", json!({ "CollectionId": "staff", "UserId": "one", "UserMatchThreshold": 0 })).await;
+    let by_user = server
+        .ok(
+            "SearchUsers",
+            json!({ "CollectionId": "staff", "UserId": "one", "UserMatchThreshold": 0 }),
+        )
+        .await;
     assert_eq!(by_user["SearchedUser"], json!({ "UserId": "one" }));
-    let names: Vec<&Value> = by_user["UserMatches"].as_array().unwrap().iter().map(|found| &found["User"]["UserId"]).collect();
+    let names: Vec<&Value> = by_user["UserMatches"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|found| &found["User"]["UserId"])
+        .collect();
     assert_eq!(names, ["also-one"], "neither the user itself nor one without faces");
 
     let image = bytes(&group(&[150, 260]).jpeg());
@@ -176,17 +222,27 @@ async fn users_are_found_by_face_by_user_and_by_image() {
     assert!(by_image["SearchedFace"]["FaceDetail"]["BoundingBox"]["Left"].as_f64().unwrap() > 0.3);
     assert_eq!(by_image["UnsearchedFaces"][0]["Reasons"], json!(["FACE_NOT_LARGEST"]));
 
-    let nothing = json!({ "CollectionId": "staff", "Image": bytes(&Photo::empty(300, 300).jpeg()) });
+    let nothing =
+        json!({ "CollectionId": "staff", "Image": bytes(&Photo::empty(300, 300).jpeg()) });
     let answer = server.ok("SearchUsersByImage", nothing).await;
-    assert_eq!(answer, json!({ "UserMatches": [], "FaceModelVersion": "7.0", "UnsearchedFaces": [] }));
+    assert_eq!(
+        answer,
+        json!({ "UserMatches": [], "FaceModelVersion": "7.0", "UnsearchedFaces": [] })
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_search_needs_one_face_or_one_user() {
     let (server, faces) = staff().await;
-    for input in [json!({ "CollectionId": "staff" }), json!({ "CollectionId": "staff", "FaceId": faces[0], "UserId": "one" })] {
+    for input in [
+        json!({ "CollectionId": "staff" }),
+        json!({ "CollectionId": "staff", "FaceId": faces[0], "UserId": "one" }),
+    ] {
         let refusal = server.refusal("SearchUsers", input).await;
-        assert_eq!(refusal, ("InvalidParameterException".to_owned(), "Request has invalid parameters".to_owned()));
+        assert_eq!(
+            refusal,
+            ("InvalidParameterException".to_owned(), "Request has invalid parameters".to_owned())
+        );
     }
     let stranger = json!({ "CollectionId": "staff", "UserId": "stranger" });
     assert_eq!(server.refusal("SearchUsers", stranger).await.0, "ResourceNotFoundException");

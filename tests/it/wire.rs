@@ -19,12 +19,23 @@ async fn answers_carry_the_protocols_headers() {
 #[tokio::test(flavor = "multi_thread")]
 async fn content_type_parameters_and_paths_do_not_matter() {
     let server = TestServer::start().await;
-    for content_type in ["application/x-amz-json-1.1; charset=utf-8", "Application/X-Amz-Json-1.1 ;charset=UTF-8"] {
-        assert_eq!(server.post(&[LIST, ("content-type", content_type)], "{}").await.status, 200, "{content_type}");
+    for content_type in
+        ["application/x-amz-json-1.1; charset=utf-8", "Application/X-Amz-Json-1.1 ;charset=UTF-8"]
+    {
+        assert_eq!(
+            server.post(&[LIST, ("content-type", content_type)], "{}").await.status,
+            200,
+            "{content_type}"
+        );
     }
     let client = reqwest::Client::new();
     let request = client.post(format!("{}/ListCollections", server.url())).header(LIST.0, LIST.1);
-    let response = request.header("content-type", "application/x-amz-json-1.1").body("{}").send().await.unwrap();
+    let response = request
+        .header("content-type", "application/x-amz-json-1.1")
+        .body("{}")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(response.status(), 200);
 }
 
@@ -55,11 +66,19 @@ async fn service_errors_and_front_end_errors_have_their_own_envelopes() {
 #[tokio::test(flavor = "multi_thread")]
 async fn unknown_operations_are_told_without_a_message() {
     let server = TestServer::start().await;
-    for target in
-        ["RekognitionService.Nothing", "RekognitionService.listCollections", "ListCollections", "Other.ListCollections", ""]
-    {
+    for target in [
+        "RekognitionService.Nothing",
+        "RekognitionService.listCollections",
+        "ListCollections",
+        "Other.ListCollections",
+        "",
+    ] {
         let reply = server.post(&[("x-amz-target", target)], "{}").await;
-        assert_eq!((reply.status, reply.body), (400, json!({ "__type": "UnknownOperationException" })), "{target}");
+        assert_eq!(
+            (reply.status, reply.body),
+            (400, json!({ "__type": "UnknownOperationException" })),
+            "{target}"
+        );
     }
     let reply = server.post(&[], "{}").await;
     assert_eq!(reply.body, json!({ "__type": "UnknownOperationException" }));
@@ -70,21 +89,44 @@ async fn bodies_that_are_no_object_are_serialization_errors() {
     let server = TestServer::start().await;
     for body in ["{", "", "null", "\"x\"", "{\"a\":1,}", "{} {}", "12"] {
         let reply = server.post(&[LIST], body).await;
-        assert_eq!((reply.status, reply.body), (400, json!({ "__type": "SerializationException" })), "{body}");
+        assert_eq!(
+            (reply.status, reply.body),
+            (400, json!({ "__type": "SerializationException" })),
+            "{body}"
+        );
     }
     let reply = server.post(&[LIST], "[]").await;
-    assert_eq!(reply.body, json!({ "__type": "SerializationException", "Message": "Start of list found where not expected" }));
+    assert_eq!(
+        reply.body,
+        json!({ "__type": "SerializationException", "Message": "Start of list found where not expected" })
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn wrong_types_are_told_before_missing_members() {
     let server = TestServer::start().await;
     for (operation, input, text) in [
-        ("ListCollections", json!({ "MaxResults": "3" }), "STRING_VALUE can not be converted to an Integer"),
-        ("ListCollections", json!({ "MaxResults": true }), "TRUE_VALUE can not be converted to an Integer"),
+        (
+            "ListCollections",
+            json!({ "MaxResults": "3" }),
+            "STRING_VALUE can not be converted to an Integer",
+        ),
+        (
+            "ListCollections",
+            json!({ "MaxResults": true }),
+            "TRUE_VALUE can not be converted to an Integer",
+        ),
         ("ListCollections", json!({ "MaxResults": [] }), "Start of list found where not expected"),
-        ("ListCollections", json!({ "NextToken": 7 }), "NUMBER_VALUE can not be converted to a String"),
-        ("DeleteCollection", json!({ "CollectionId": {} }), "Start of structure or map found where not expected."),
+        (
+            "ListCollections",
+            json!({ "NextToken": 7 }),
+            "NUMBER_VALUE can not be converted to a String",
+        ),
+        (
+            "DeleteCollection",
+            json!({ "CollectionId": {} }),
+            "Start of structure or map found where not expected.",
+        ),
         ("DeleteFaces", json!({ "FaceIds": "x" }), "Expected list or null"),
         ("IndexFaces", json!({ "Image": "x" }), "Expected null"),
         ("IndexFaces", json!({ "Image": [] }), "Start of list found where not expected"),
@@ -94,10 +136,18 @@ async fn wrong_types_are_told_before_missing_members() {
             "Base64 encoded length is expected a multiple of 4 bytes but found: 5",
         ),
         ("IndexFaces", json!({ "Image": { "Bytes": "ab*d" } }), "Invalid Base64 character: '*'"),
-        ("SearchFaces", json!({ "FaceMatchThreshold": "80" }), "STRING_VALUE can not be converted to a Float"),
+        (
+            "SearchFaces",
+            json!({ "FaceMatchThreshold": "80" }),
+            "STRING_VALUE can not be converted to a Float",
+        ),
     ] {
         let refusal = server.refusal(operation, input.clone()).await;
-        assert_eq!(refusal, ("SerializationException".to_owned(), text.to_owned()), "{operation} {input}");
+        assert_eq!(
+            refusal,
+            ("SerializationException".to_owned(), text.to_owned()),
+            "{operation} {input}"
+        );
     }
 }
 
@@ -107,7 +157,12 @@ async fn fractions_are_truncated_and_unknown_members_ignored() {
     for name in ["a", "b"] {
         server.collection(name).await;
     }
-    let page = server.ok("ListCollections", json!({ "MaxResults": 1.9, "Unheard": { "of": [1] }, "NextToken": null })).await;
+    let page = server
+        .ok(
+            "ListCollections",
+            json!({ "MaxResults": 1.9, "Unheard": { "of": [1] }, "NextToken": null }),
+        )
+        .await;
     assert_eq!(page["CollectionIds"], json!(["a"]));
 }
 
@@ -121,7 +176,9 @@ async fn what_is_no_call_gets_the_front_ends_xml() {
         reply.text().await.unwrap(),
         "<MissingAuthenticationTokenException>\n  <Message>Missing Authentication Token</Message>\n</MissingAuthenticationTokenException>\n"
     );
-    let call = |query: &str| client.post(format!("{}/{query}", server.url())).header(LIST.0, LIST.1).body("{}");
+    let call = |query: &str| {
+        client.post(format!("{}/{query}", server.url())).header(LIST.0, LIST.1).body("{}")
+    };
     let foreign = |query: &str| call(query).header("content-type", "application/x-amz-json-1.0");
     for (request, status) in [
         (call(""), 403),
@@ -132,7 +189,10 @@ async fn what_is_no_call_gets_the_front_ends_xml() {
     ] {
         let reply = request.send().await.unwrap();
         assert_eq!(reply.status(), status, "a signed call is one of another protocol");
-        assert!(!reply.headers().contains_key("content-type") && reply.headers().contains_key("x-amzn-requestid"));
+        assert!(
+            !reply.headers().contains_key("content-type")
+                && reply.headers().contains_key("x-amzn-requestid")
+        );
         if status == 404 {
             assert_eq!(reply.text().await.unwrap(), "<UnknownOperationException/>\n");
         }
@@ -143,7 +203,9 @@ async fn what_is_no_call_gets_the_front_ends_xml() {
 async fn a_body_larger_than_any_request_is_refused() {
     let server = TestServer::start().await;
     // Images may come to operations that are not here.
-    for (operation, most) in [("ListCollections", 1 << 20), ("DetectFaces", 20 << 20), ("DetectLabels", 20 << 20)] {
+    for (operation, most) in
+        [("ListCollections", 1 << 20), ("DetectFaces", 20 << 20), ("DetectLabels", 20 << 20)]
+    {
         let padded = |bytes: usize| format!("{{{}}}", " ".repeat(bytes - 2));
         assert_ne!(server.post_as(operation, padded(most)).await.status, 413, "{operation}");
         assert_eq!(server.post_as(operation, padded(most + 1)).await.status, 413, "{operation}");
@@ -171,5 +233,10 @@ async fn browsers_may_call() {
     assert_eq!(preflight.headers()["access-control-max-age"], "172800");
     let reply = server.post(&[LIST, ("origin", "http://app.example")], "{}").await;
     assert_eq!(reply.headers["access-control-allow-origin"], "*");
-    assert!(reply.headers["access-control-expose-headers"].to_str().unwrap().contains("x-amzn-RequestId"));
+    assert!(
+        reply.headers["access-control-expose-headers"]
+            .to_str()
+            .unwrap()
+            .contains("x-amzn-RequestId")
+    );
 }

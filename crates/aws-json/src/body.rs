@@ -12,7 +12,8 @@ use tokio::time::timeout;
 use super::reply::Reply;
 use crate::error::ApiError;
 
-/// Up to this size a body is outside of the budget: others cannot keep it waiting, and connections are dearer.
+/// Up to this size a body is outside of the budget: others cannot keep it waiting, and connections
+/// are dearer.
 pub const LIGHT_BODY_BYTES: usize = 64 << 10;
 /// All larger bodies that are held at one time; further requests wait for their turn.
 const BUDGET_BYTES: usize = 160 << 20;
@@ -22,7 +23,8 @@ const WAIT: Duration = Duration::from_secs(10);
 /// How long a client may be silent in the middle of a body, and how long the whole body may take.
 const SILENCE: Duration = Duration::from_secs(30);
 const DEADLINE: Duration = Duration::from_mins(1);
-/// How much of a refused body is read and dropped, and for how long: clients that are still sending do not listen.
+/// How much of a refused body is read and dropped, and for how long: clients that are still sending
+/// do not listen.
 const DRAINED_BYTES: usize = 64 << 20;
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -63,14 +65,23 @@ impl BodyBudget {
         Self(Semaphore::new(bytes / UNIT_BYTES))
     }
 
-    /// Reads a whole body of at most `limit` bytes. Without a content length the largest body is reckoned with.
-    pub async fn read(&self, headers: &HeaderMap, mut body: Body, limit: usize) -> Result<Held<'_>, Refusal> {
-        let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    /// Reads a whole body of at most `limit` bytes. Without a content length the largest body is
+    /// reckoned with.
+    pub async fn read(
+        &self,
+        headers: &HeaderMap,
+        mut body: Body,
+        limit: usize,
+    ) -> Result<Held<'_>, Refusal> {
+        let announced =
+            headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         let most = announced.unwrap_or(limit);
         let read = async {
             let share = if most > limit { Err(Refusal::TooLarge) } else { self.share(most).await }?;
             let bytes = BytesMut::with_capacity(announced.unwrap_or_default());
-            let bytes = timeout(DEADLINE, collect(&mut body, bytes, most)).await.unwrap_or(Err(Refusal::Incomplete))?;
+            let bytes = timeout(DEADLINE, collect(&mut body, bytes, most))
+                .await
+                .unwrap_or(Err(Refusal::Incomplete))?;
             Ok(Held { bytes, _share: share })
         };
         let held = read.await;
@@ -184,7 +195,9 @@ mod tests {
         let budget = BodyBudget::default();
         let length = (header::CONTENT_LENGTH, HeaderValue::from(3 * MANY));
         let expect = (header::EXPECT, HeaderValue::from_static("100-continue"));
-        for (headers, drained) in [(vec![], 24), (vec![length.clone()], 24), (vec![length, expect], 0)] {
+        for (headers, drained) in
+            [(vec![], 24), (vec![length.clone()], 24), (vec![length, expect], 0)]
+        {
             let sent = Arc::new(AtomicUsize::new(0));
             let counter = Arc::clone(&sent);
             let body = Body::from_stream(stream::iter(0..24).map(move |_| {

@@ -1,8 +1,8 @@
 //! The constraints of AWS's model and the one message that names every violation of them.
 //!
-//! The texts are those of the Coral front end: `2 validation errors detected: Value 'a b' at 'collectionId' failed to satisfy
-//! constraint: Member must satisfy regular expression pattern: [a-zA-Z0-9_.\-]+; Value null at 'image' failed to satisfy constraint:
-//! Member must not be null`.
+//! The texts are those of the Coral front end: `2 validation errors detected: Value 'a b' at
+//! 'collectionId' failed to satisfy constraint: Member must satisfy regular expression pattern:
+//! [a-zA-Z0-9_.\-]+; Value null at 'image' failed to satisfy constraint: Member must not be null`.
 
 use std::fmt::{self, Display, Write as _};
 use std::ops::Deref;
@@ -58,11 +58,15 @@ impl Violations {
     /// Adds a violation of the value printed by `value`, shortened.
     pub fn add(&mut self, path: Path<'_>, value: impl Display, constraint: impl Display) {
         let value = shorten(value);
-        self.0.push(format!("Value '{value}' at '{path}' failed to satisfy constraint: {constraint}"));
+        self.0.push(format!(
+            "Value '{value}' at '{path}' failed to satisfy constraint: {constraint}"
+        ));
     }
 
     fn add_null(&mut self, path: Path<'_>) {
-        self.0.push(format!("Value null at '{path}' failed to satisfy constraint: Member must not be null"));
+        self.0.push(format!(
+            "Value null at '{path}' failed to satisfy constraint: Member must not be null"
+        ));
     }
 
     /// The `ValidationException` of all violations, if there is one.
@@ -78,7 +82,8 @@ impl Violations {
     }
 }
 
-/// Prints a value that nothing has bounded yet; what is longer than any reader wants is cut off and marked with `...`.
+/// Prints a value that nothing has bounded yet; what is longer than any reader wants is cut off and
+/// marked with `...`.
 pub fn shorten(value: impl Display) -> String {
     let mut shown = Shown { text: String::new(), left: MOST_SHOWN };
     if write!(shown, "{value}").is_err() {
@@ -128,7 +133,8 @@ pub trait Request {
     }
 }
 
-/// Implements [`Request`] by listing the members in the model's order, after the one that names the resource, if there is one.
+/// Implements [`Request`] by listing the members in the model's order, after the one that names the
+/// resource, if there is one.
 #[macro_export]
 macro_rules! request {
     ($input:ty $([$resource:ident])?: $($member:ident),*) => {
@@ -219,8 +225,9 @@ impl TextRule {
             Some(rest) => (rest, Some("aws:")),
             None => (pattern, None),
         };
-        let compiled =
-            self.compiled.get_or_init(|| Regex::new(&format!("^(?:{pattern})$")).expect("the model's patterns compile"));
+        let compiled = self.compiled.get_or_init(|| {
+            Regex::new(&format!("^(?:{pattern})$")).expect("the model's patterns compile")
+        });
         forbidden_prefix.is_none_or(|prefix| !text.starts_with(prefix)) && compiled.is_match(text)
     }
 
@@ -229,9 +236,13 @@ impl TextRule {
         let length = text.chars().count();
         let pattern = self.pattern.filter(|_| !self.matches(text));
         [
-            pattern.map(|pattern| format!("Member must satisfy regular expression pattern: {pattern}")),
-            (length > self.max).then(|| format!("Member must have length less than or equal to {}", self.max)),
-            (length < self.min).then(|| format!("Member must have length greater than or equal to {}", self.min)),
+            pattern.map(|pattern| {
+                format!("Member must satisfy regular expression pattern: {pattern}")
+            }),
+            (length > self.max)
+                .then(|| format!("Member must have length less than or equal to {}", self.max)),
+            (length < self.min)
+                .then(|| format!("Member must have length greater than or equal to {}", self.min)),
         ]
         .into_iter()
         .flatten()
@@ -242,7 +253,8 @@ impl TextRule {
         self.broken_by(text).next().is_none()
     }
 
-    /// All constraints in brackets, as AWS prints them for the members of a list or map, whichever of them is broken.
+    /// All constraints in brackets, as AWS prints them for the members of a list or map, whichever
+    /// of them is broken.
     pub fn in_brackets(&self) -> String {
         let mut parts = Vec::new();
         // AWS prints a lower bound of 0 too.
@@ -258,12 +270,27 @@ impl TextRule {
 }
 
 /// Checks the number of items of a list or map, printed by `value`.
-pub fn check_length(length: usize, min: usize, max: usize, value: impl Display, path: Path<'_>, violations: &mut Violations) {
+pub fn check_length(
+    length: usize,
+    min: usize,
+    max: usize,
+    value: impl Display,
+    path: Path<'_>,
+    violations: &mut Violations,
+) {
     if length > max {
-        violations.add(path, &value, format_args!("Member must have length less than or equal to {max}"));
+        violations.add(
+            path,
+            &value,
+            format_args!("Member must have length less than or equal to {max}"),
+        );
     }
     if length < min {
-        violations.add(path, &value, format_args!("Member must have length greater than or equal to {min}"));
+        violations.add(
+            path,
+            &value,
+            format_args!("Member must have length greater than or equal to {min}"),
+        );
     }
 }
 
@@ -277,10 +304,18 @@ pub fn check_range<T: PartialOrd + Display + Copy>(
     violations: &mut Violations,
 ) {
     if let Some(max) = max.filter(|max| value > *max) {
-        violations.add(path, &shown, format_args!("Member must have value less than or equal to {max}"));
+        violations.add(
+            path,
+            &shown,
+            format_args!("Member must have value less than or equal to {max}"),
+        );
     }
     if value < min {
-        violations.add(path, &shown, format_args!("Member must have value greater than or equal to {min}"));
+        violations.add(
+            path,
+            &shown,
+            format_args!("Member must have value greater than or equal to {min}"),
+        );
     }
 }
 

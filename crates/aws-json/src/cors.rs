@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use super::reply::request_id_header;
 
-const EXPOSED: &str = "x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date";
+const EXPOSED: &str =
+    "x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date";
 const MAX_AGE_SECONDS: &str = "172800";
 
 /// Answers a preflight: whatever the browser asks for is allowed, as on AWS.
@@ -14,8 +15,18 @@ pub fn preflight(asked: &HeaderMap, request_id: Uuid) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     let headers = response.headers_mut();
     request_id_header(headers, request_id);
-    echo(asked, &header::ACCESS_CONTROL_REQUEST_HEADERS, headers, header::ACCESS_CONTROL_ALLOW_HEADERS);
-    echo(asked, &header::ACCESS_CONTROL_REQUEST_METHOD, headers, header::ACCESS_CONTROL_ALLOW_METHODS);
+    echo(
+        asked,
+        &header::ACCESS_CONTROL_REQUEST_HEADERS,
+        headers,
+        header::ACCESS_CONTROL_ALLOW_HEADERS,
+    );
+    echo(
+        asked,
+        &header::ACCESS_CONTROL_REQUEST_METHOD,
+        headers,
+        header::ACCESS_CONTROL_ALLOW_METHODS,
+    );
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(MAX_AGE_SECONDS));
     expose(headers);
     response

@@ -1,15 +1,17 @@
 //! The one error type that a client can see.
 //!
-//! What belongs where: a bad request, a missing thing or a refusal is made with the constructor of its [`ErrorCode`] and carries
-//! AWS's own text. A failure of ours (database, inference, object store) is [`ApiError::internal`]: the client reads
-//! `Internal server error`, the source is logged once at the edge in `wire`, together with the request id.
+//! What belongs where: a bad request, a missing thing or a refusal is made with the constructor of
+//! its [`ErrorCode`] and carries AWS's own text. A failure of ours (database, inference, object
+//! store) is [`ApiError::internal`]: the client reads `Internal server error`, the source is logged
+//! once at the edge in `wire`, together with the request id.
 
 use std::error::Error;
 use std::fmt;
 
 use http::StatusCode;
 
-/// The error names of the Rekognition model, and those that AWS's front end answers before the service is reached.
+/// The error names of the Rekognition model, and those that AWS's front end answers before the
+/// service is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ErrorCode {
     AccessDeniedException,
@@ -53,7 +55,9 @@ impl ErrorCode {
             Self::InvalidS3ObjectException => "InvalidS3ObjectException",
             Self::InvalidSignatureException => "InvalidSignatureException",
             Self::MissingAuthenticationTokenException => "MissingAuthenticationTokenException",
-            Self::ProvisionedThroughputExceededException => "ProvisionedThroughputExceededException",
+            Self::ProvisionedThroughputExceededException => {
+                "ProvisionedThroughputExceededException"
+            }
             Self::ResourceAlreadyExistsException => "ResourceAlreadyExistsException",
             Self::ResourceNotFoundException => "ResourceNotFoundException",
             Self::SerializationException => "SerializationException",
@@ -65,15 +69,19 @@ impl ErrorCode {
         }
     }
 
-    /// The HTTP status: the model marks `InternalServerError` and `ThrottlingException` as server faults, all others are 400.
+    /// The HTTP status: the model marks `InternalServerError` and `ThrottlingException` as server
+    /// faults, all others are 400.
     pub fn status(self) -> StatusCode {
         match self {
-            Self::InternalServerError | Self::ThrottlingException => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::InternalServerError | Self::ThrottlingException => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
             _ => StatusCode::BAD_REQUEST,
         }
     }
 
-    /// Whether AWS's front end raises it, before the service: such replies have a lower-case `message` and no `Code` or `Logref`.
+    /// Whether AWS's front end raises it, before the service: such replies have a lower-case
+    /// `message` and no `Code` or `Logref`.
     pub fn is_framework(self) -> bool {
         matches!(
             self,
@@ -140,7 +148,10 @@ impl ApiError {
     }
 
     pub fn collection_not_found(id: &str) -> Self {
-        Self::new(ErrorCode::ResourceNotFoundException, format!("The collection id: {id} does not exist"))
+        Self::new(
+            ErrorCode::ResourceNotFoundException,
+            format!("The collection id: {id} does not exist"),
+        )
     }
 
     pub fn user_not_found(id: &str) -> Self {

@@ -50,22 +50,32 @@ impl<S: Service> OperationVisitor<S::Context> for Invocation<'_, S> {
 
     /// What cannot be parsed at all is told first.
     fn unknown(self) -> ApiError {
-        let unparsable = !self.body.bytes.is_empty() && serde_json::from_slice::<IgnoredAny>(&self.body.bytes).is_err();
-        ApiError::bare(if unparsable { ErrorCode::SerializationException } else { ErrorCode::UnknownOperationException })
+        let unparsable = !self.body.bytes.is_empty()
+            && serde_json::from_slice::<IgnoredAny>(&self.body.bytes).is_err();
+        ApiError::bare(if unparsable {
+            ErrorCode::SerializationException
+        } else {
+            ErrorCode::UnknownOperationException
+        })
     }
 }
 
-/// A small body is hashed, parsed and checked at once; a larger one must not hold up other requests.
+/// A small body is hashed, parsed and checked at once; a larger one must not hold up other
+/// requests.
 fn off_the_async_threads<T>(body_bytes: usize, work: impl FnOnce() -> T) -> T {
     if body_bytes > LIGHT_BODY_BYTES { tokio::task::block_in_place(work) } else { work() }
 }
 
-/// Reads a body as AWS's front end does: a wrong type is told in words, anything that is not a JSON object is not.
+/// Reads a body as AWS's front end does: a wrong type is told in words, anything that is not a JSON
+/// object is not.
 fn parse<T: DeserializeOwned>(body: &[u8]) -> ApiResult<T> {
     match body.trim_ascii_start().first() {
         Some(b'{') => {}
         Some(b'[') if serde_json::from_slice::<IgnoredAny>(body).is_ok() => {
-            return Err(ApiError::new(ErrorCode::SerializationException, "Start of list found where not expected"));
+            return Err(ApiError::new(
+                ErrorCode::SerializationException,
+                "Start of list found where not expected",
+            ));
         }
         _ => return Err(ApiError::bare(ErrorCode::SerializationException)),
     }
@@ -75,6 +85,9 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> ApiResult<T> {
         }
         let text = error.to_string();
         let position = format!(" at line {} column {}", error.line(), error.column());
-        ApiError::new(ErrorCode::SerializationException, text.strip_suffix(&position).unwrap_or(&text))
+        ApiError::new(
+            ErrorCode::SerializationException,
+            text.strip_suffix(&position).unwrap_or(&text),
+        )
     })
 }

@@ -1,8 +1,8 @@
 //! An AWS JSON 1.1 front end for anyone who emulates an AWS service.
 //!
-//! A [`Service`] lists its [`Operation`]s; [`serve`] does what AWS's front end does before and after
-//! them: target and media type, SigV4, permissions, rates, AWS's coercions of JSON, constraints with
-//! AWS's texts, error envelopes, CORS and request ids.
+//! A [`Service`] lists its [`Operation`]s; [`serve`] does what AWS's front end does before and
+//! after them: target and media type, SigV4, permissions, rates, AWS's coercions of JSON,
+//! constraints with AWS's texts, error envelopes, CORS and request ids.
 
 // The macros that declare shapes name this crate from wherever they are used.
 extern crate self as aws_json;

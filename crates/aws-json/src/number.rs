@@ -2,7 +2,8 @@
 
 use serde::{Serialize, Serializer};
 
-/// A 32-bit float, printed widened to 64 bits as AWS prints fresh values: 0.22206704 goes out as 0.22206704318523407.
+/// A 32-bit float, printed widened to 64 bits as AWS prints fresh values: 0.22206704 goes out as
+/// 0.22206704318523407.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Number(pub f32);
 
@@ -13,7 +14,8 @@ impl Serialize for Number {
 }
 
 impl Number {
-    /// The value as AWS gives it back from a collection: rounded to six significant digits, then widened.
+    /// The value as AWS gives it back from a collection: rounded to six significant digits, then
+    /// widened.
     pub fn stored(value: f32) -> Self {
         Self(format!("{value:.5e}").parse().unwrap_or(value))
     }
@@ -23,7 +25,8 @@ impl Number {
 mod tests {
     use super::Number;
 
-    /// The pairs that AWS's own documentation prints: what IndexFaces answered, and what a search gave back.
+    /// The pairs that AWS's own documentation prints: what IndexFaces answered, and what a search
+    /// gave back.
     #[test]
     fn stored_values_have_six_digits() {
         for (fresh, stored) in [
@@ -31,7 +34,10 @@ mod tests {
             (99.999_656_677_246_1, 99.999_702_453_613_28),
             (0.161_801_502_108_573_9, 0.161_801_993_846_893_3),
         ] {
-            #[expect(clippy::cast_possible_truncation, reason = "the samples are exact 32-bit floats")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "the samples are exact 32-bit floats"
+            )]
             let Number(rounded) = Number::stored(fresh as f32);
             assert_eq!(f64::from(rounded), stored);
         }

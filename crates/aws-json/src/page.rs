@@ -1,4 +1,5 @@
-//! Pagination tokens: opaque, at most 255 characters, and good only for the list that gave them out.
+//! Pagination tokens: opaque, at most 255 characters, and good only for the list that gave them
+//! out.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -27,9 +28,12 @@ impl Listing<'_> {
         token.map(|token| self.position(token)).transpose()
     }
 
-    /// The position inside a token; `InvalidPaginationTokenException` for one that this list did not give out.
+    /// The position inside a token; `InvalidPaginationTokenException` for one that this list did
+    /// not give out.
     fn position<const N: usize>(&self, token: &str) -> ApiResult<[u8; N]> {
-        let invalid = || ApiError::new(ErrorCode::InvalidPaginationTokenException, "Invalid Pagination Token");
+        let invalid = || {
+            ApiError::new(ErrorCode::InvalidPaginationTokenException, "Invalid Pagination Token")
+        };
         let token = URL_SAFE_NO_PAD.decode(token).map_err(|_| invalid())?;
         let (seal, position) = token.split_at_checked(SEAL_BYTES).ok_or_else(invalid)?;
         if seal != self.seal(position) {
@@ -38,7 +42,8 @@ impl Listing<'_> {
         position.try_into().map_err(|_| invalid())
     }
 
-    /// A checksum against accidents and mix-ups. It keeps nothing secret: a position is no more than a row's key.
+    /// A checksum against accidents and mix-ups. It keeps nothing secret: a position is no more
+    /// than a row's key.
     fn seal(&self, position: &[u8]) -> [u8; SEAL_BYTES] {
         let mut hash = Sha256::new();
         for part in self.parts {
@@ -75,7 +80,8 @@ impl<T> Page<T> {
 mod tests {
     use super::*;
 
-    const LISTING: Listing<'_> = Listing { parts: &["ListFaces", "123456789012", "eu-west-1", "staff"] };
+    const LISTING: Listing<'_> =
+        Listing { parts: &["ListFaces", "123456789012", "eu-west-1", "staff"] };
 
     #[test]
     fn a_token_brings_its_position_back() {
@@ -88,7 +94,14 @@ mod tests {
         let token = LISTING.token(&7_i64.to_be_bytes());
         let other = Listing { parts: &["ListFaces", "123456789012", "eu-west-1", "guests"] };
         assert!(other.position::<8>(&token).is_err());
-        for text in ["", "x", "not a token", &token[1..], &token.replace(&token[..1], "_"), &format!("{token}AA")] {
+        for text in [
+            "",
+            "x",
+            "not a token",
+            &token[1..],
+            &token.replace(&token[..1], "_"),
+            &format!("{token}AA"),
+        ] {
             let error = LISTING.position::<8>(text).unwrap_err();
             assert_eq!(error.code(), ErrorCode::InvalidPaginationTokenException, "{text}");
         }

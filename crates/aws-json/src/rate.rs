@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use crate::error::{ApiError, ApiResult, ErrorCode};
 
-/// `IndexFaces=50`: at most so many requests a second; `*` stands for every operation without a limit of its own.
+/// `IndexFaces=50`: at most so many requests a second; `*` stands for every operation without a
+/// limit of its own.
 #[derive(Debug, Clone)]
 pub struct RateLimit {
     operation: String,
@@ -25,7 +26,11 @@ impl FromStr for RateLimit {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not OPERATION=REQUESTS_PER_SECOND, for example IndexFaces=50 or *=100");
+        let wrong = || {
+            format!(
+                "`{text}` is not OPERATION=REQUESTS_PER_SECOND, for example IndexFaces=50 or *=100"
+            )
+        };
         let (operation, rate) = text.split_once('=').ok_or_else(wrong)?;
         let per_second: f64 = rate.parse().map_err(|_| wrong())?;
         if !per_second.is_finite() || per_second <= 0.0 {
@@ -48,7 +53,8 @@ struct Bucket {
 
 impl RateLimiter {
     pub fn new(limits: &[RateLimit]) -> Self {
-        let limits = limits.iter().map(|limit| (limit.operation.clone(), limit.per_second)).collect();
+        let limits =
+            limits.iter().map(|limit| (limit.operation.clone(), limit.per_second)).collect();
         Self { limits, buckets: Mutex::default() }
     }
 
@@ -59,12 +65,16 @@ impl RateLimiter {
         };
         let capacity = per_second.max(1.0);
         let mut buckets = self.buckets.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let bucket = buckets.entry(operation.to_owned()).or_insert(Bucket { tokens: capacity, filled: now });
+        let bucket =
+            buckets.entry(operation.to_owned()).or_insert(Bucket { tokens: capacity, filled: now });
         let earned = now.saturating_duration_since(bucket.filled).as_secs_f64() * per_second;
         bucket.tokens = (bucket.tokens + earned).min(capacity);
         bucket.filled = now;
         if bucket.tokens < 1.0 {
-            return Err(ApiError::new(ErrorCode::ProvisionedThroughputExceededException, "Provisioned rate exceeded"));
+            return Err(ApiError::new(
+                ErrorCode::ProvisionedThroughputExceededException,
+                "Provisioned rate exceeded",
+            ));
         }
         bucket.tokens -= 1.0;
         Ok(())
@@ -81,14 +91,20 @@ mod tests {
     fn a_bucket_refills_at_its_rate() {
         let limiter = RateLimiter::new(&["IndexFaces=2".parse().unwrap()]);
         let start = Instant::now();
-        let admitted = |milliseconds| limiter.admit("IndexFaces", start + Duration::from_millis(milliseconds)).is_ok();
+        let admitted = |milliseconds| {
+            limiter.admit("IndexFaces", start + Duration::from_millis(milliseconds)).is_ok()
+        };
         assert_eq!([0, 0, 0, 400, 600, 600].map(admitted), [true, true, false, false, true, false]);
-        assert!(limiter.admit("ListFaces", start).is_ok(), "an operation without a limit always passes");
+        assert!(
+            limiter.admit("ListFaces", start).is_ok(),
+            "an operation without a limit always passes"
+        );
     }
 
     #[test]
     fn a_limit_that_makes_no_sense_is_refused() {
-        for text in ["IndexFaces", "IndexFaces=", "IndexFaces=0", "IndexFaces=-1", "IndexFaces=inf"] {
+        for text in ["IndexFaces", "IndexFaces=", "IndexFaces=0", "IndexFaces=-1", "IndexFaces=inf"]
+        {
             assert!(text.parse::<RateLimit>().is_err(), "{text}");
         }
         assert!("*=100".parse::<RateLimit>().is_ok());

@@ -1,4 +1,5 @@
-//! What goes back: an operation's output, one of the two error envelopes, or the XML of AWS's front end.
+//! What goes back: an operation's output, one of the two error envelopes, or the XML of AWS's front
+//! end.
 
 use axum::body::Body;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
@@ -16,7 +17,8 @@ pub enum Reply {
     /// The JSON of an operation's output.
     Output(Vec<u8>),
     Error(ApiError),
-    /// Not a call of this protocol at all: not a POST, or of another media type and without a signature.
+    /// Not a call of this protocol at all: not a POST, or of another media type and without a
+    /// signature.
     MissingToken,
     /// A signed POST of another media type, or of none.
     UnknownMediaType,
@@ -50,7 +52,10 @@ impl Reply {
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = status;
         if json {
-            response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
+            response.headers_mut().insert(
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/x-amz-json-1.1"),
+            );
         }
         request_id_header(response.headers_mut(), request_id);
         response
@@ -64,7 +69,8 @@ pub fn request_id_header(headers: &mut HeaderMap, request_id: Uuid) {
     }
 }
 
-/// The JSON of an error: the service's own errors carry `Message`, `Code` and `Logref`, those of the front end a lower-case `message`.
+/// The JSON of an error: the service's own errors carry `Message`, `Code` and `Logref`, those of
+/// the front end a lower-case `message`.
 fn envelope(error: &ApiError, request_id: Uuid) -> Vec<u8> {
     let name = error.code().name();
     let mut body = json!({ "__type": name });
@@ -73,7 +79,8 @@ fn envelope(error: &ApiError, request_id: Uuid) -> Vec<u8> {
         body["Logref"] = request_id.to_string().into();
     }
     if let Some(message) = error.message() {
-        let lower_case = error.code().is_framework() && error.code() != ErrorCode::SerializationException;
+        let lower_case =
+            error.code().is_framework() && error.code() != ErrorCode::SerializationException;
         body[if lower_case { "message" } else { "Message" }] = message.into();
     }
     body.to_string().into_bytes()

@@ -1,10 +1,12 @@
-//! How AWS's front end reads JSON: null is the same as absent, a fraction sent for an integer is truncated, and every other mismatch
-//! of type is a `SerializationException` with the texts below.
+//! How AWS's front end reads JSON: null is the same as absent, a fraction sent for an integer is
+//! truncated, and every other mismatch of type is a `SerializationException` with the texts below.
 
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{self, Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    self, Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 
 const LIST: &str = "Start of list found where not expected";
 const STRUCTURE: &str = "Start of structure or map found where not expected.";
@@ -57,7 +59,10 @@ fn expecting(f: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 /// Reads a string and hands it to `map` without a copy.
-pub fn text<'de, D: Deserializer<'de>, T>(deserializer: D, map: impl FnOnce(&str) -> Result<T, String>) -> Result<T, D::Error> {
+pub fn text<'de, D: Deserializer<'de>, T>(
+    deserializer: D,
+    map: impl FnOnce(&str) -> Result<T, String>,
+) -> Result<T, D::Error> {
     struct Text<F, T>(F, PhantomData<T>);
     impl<'de, T, F: FnOnce(&str) -> Result<T, String>> Visitor<'de> for Text<F, T> {
         type Value = T;
@@ -112,7 +117,11 @@ pub fn integer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Err
 /// Reads a JSON number as the 32-bit float of the model.
 pub fn float<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error> {
     struct Float;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "the model's floats have 32 bits")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        reason = "the model's floats have 32 bits"
+    )]
     impl<'de> Visitor<'de> for Float {
         type Value = f32;
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -135,11 +144,15 @@ pub fn float<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f32, D::Error
     deserializer.deserialize_any(Float)
 }
 
-/// Of a list or a map that is longer than any valid one, this many items are kept: enough to find it too long, and to show it.
+/// Of a list or a map that is longer than any valid one, this many items are kept: enough to find
+/// it too long, and to show it.
 const MOST_ITEMS: usize = 5000;
 
-/// Reads a list; anything else is refused. A null among the items counts as absent, as everywhere in this protocol.
-pub fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+/// Reads a list; anything else is refused. A null among the items counts as absent, as everywhere
+/// in this protocol.
+pub fn list<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
     struct List<T>(PhantomData<T>);
     impl<'de, T: Deserialize<'de>> Visitor<'de> for List<T> {
         type Value = Vec<T>;
@@ -185,7 +198,9 @@ pub fn map<'de, D: Deserializer<'de>, K: Deserialize<'de>, V: Deserialize<'de>>(
 }
 
 /// Reads a structure; serde's derive alone would also take a list for one.
-pub fn structure<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<T, D::Error> {
+pub fn structure<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     struct Structure<T>(PhantomData<T>);
     impl<'de, T: DeserializeOwned> Visitor<'de> for Structure<T> {
         type Value = T;

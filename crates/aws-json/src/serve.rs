@@ -1,7 +1,7 @@
 //! From an HTTP request to its answer.
 //!
-//! The order of checks is that of AWS's front end: method and content type, size, target, JSON and types, signature and permissions,
-//! rate, constraints; then the operation runs.
+//! The order of checks is that of AWS's front end: method and content type, size, target, JSON and
+//! types, signature and permissions, rate, constraints; then the operation runs.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -36,7 +36,10 @@ impl<S: Service> FrontEnd<S> {
 }
 
 /// Answers one request to the API, whatever its path, as AWS does.
-pub async fn serve<S: Service>(State(front): State<Arc<FrontEnd<S>>>, request: Request<Body>) -> Response<Body> {
+pub async fn serve<S: Service>(
+    State(front): State<Arc<FrontEnd<S>>>,
+    request: Request<Body>,
+) -> Response<Body> {
     let started = Instant::now();
     let request_id = Uuid::new_v4();
     let origin = request.headers().contains_key(header::ORIGIN);

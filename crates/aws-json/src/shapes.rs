@@ -1,4 +1,5 @@
-//! The kinds of shapes that a model is made of: each reads the wire's JSON and knows its constraints.
+//! The kinds of shapes that a model is made of: each reads the wire's JSON and knows its
+//! constraints.
 
 use std::fmt::{self, Display};
 
@@ -186,7 +187,9 @@ impl<T: Display, const MIN: usize, const MAX: usize> Display for List<T, MIN, MA
     }
 }
 
-impl<'de, T: Deserialize<'de>, const MIN: usize, const MAX: usize> Deserialize<'de> for List<T, MIN, MAX> {
+impl<'de, T: Deserialize<'de>, const MIN: usize, const MAX: usize> Deserialize<'de>
+    for List<T, MIN, MAX>
+{
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         scalar::list(deserializer).map(Self)
     }
@@ -196,7 +199,11 @@ impl<T: Scalar, const MIN: usize, const MAX: usize> Constrained for List<T, MIN,
     fn check(&self, path: Path<'_>, violations: &mut Violations) {
         check_length(self.0.len(), MIN, MAX, self, path, violations);
         if !self.0.iter().all(T::is_valid) {
-            violations.add(path, self, format_args!("Member must satisfy constraint: {}", T::constraints()));
+            violations.add(
+                path,
+                self,
+                format_args!("Member must satisfy constraint: {}", T::constraints()),
+            );
         }
     }
 }
@@ -209,10 +216,13 @@ impl<'de> Deserialize<'de> for Blob {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         scalar::text(deserializer, |text| match STANDARD.decode(text) {
             Ok(bytes) => Ok(Self(bytes.into())),
-            Err(_) if text.len() % 4 != 0 => {
-                Err(format!("Base64 encoded length is expected a multiple of 4 bytes but found: {}", text.len()))
+            Err(_) if text.len() % 4 != 0 => Err(format!(
+                "Base64 encoded length is expected a multiple of 4 bytes but found: {}",
+                text.len()
+            )),
+            Err(DecodeError::InvalidByte(_, byte)) => {
+                Err(format!("Invalid Base64 character: '{}'", char::from(byte)))
             }
-            Err(DecodeError::InvalidByte(_, byte)) => Err(format!("Invalid Base64 character: '{}'", char::from(byte))),
             Err(_) => Err("Invalid last non-pad Base64 character dectected".to_owned()),
         })
     }
@@ -223,4 +233,3 @@ impl Display for Blob {
         write!(f, "java.nio.HeapByteBuffer[pos=0 lim={0} cap={0}]", self.0.len())
     }
 }
-

@@ -1,10 +1,11 @@
 //! One collection's vectors, for many readers and writers at once.
 //!
-//! A row never moves while anyone can see it: a scan reads chunk by chunk without holding the whole arena, so a row that is there during the
-//! whole scan is seen exactly once. One that goes and comes back meanwhile may be seen in both places, which the answer shows, and the scan
-//! is repeated. A writer waits for no more than the piece of a chunk
-//! that a scan is at. Sparse chunks are merged into a fresh one that takes their place in the list; running scans keep the list
-//! that they began with.
+//! A row never moves while anyone can see it: a scan reads chunk by chunk without holding the whole
+//! arena, so a row that is there during the whole scan is seen exactly once. One that goes and
+//! comes back meanwhile may be seen in both places, which the answer shows, and the scan is
+//! repeated. A writer waits for no more than the piece of a chunk that a scan is at. Sparse chunks
+//! are merged into a fresh one that takes their place in the list; running scans keep the list that
+//! they began with.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -16,7 +17,8 @@ use super::directory::{Directory, Slot};
 use super::query::{Hit, Query, TopK};
 use super::simd::{Candidate, Isa};
 
-/// Rows that are scanned under one hold of a chunk's lock; their coarse codes stay in the cache for the next query of a batch.
+/// Rows that are scanned under one hold of a chunk's lock; their coarse codes stay in the cache for
+/// the next query of a batch.
 const TILE_ROWS: usize = 1024;
 
 type Chunks = Arc<Vec<Arc<RwLock<Chunk>>>>;
@@ -47,7 +49,13 @@ impl Arena {
     /// If the dimension is 0 or more than [`MAX_DIMENSION`].
     pub fn with_isa(dimension: usize, isa: Isa) -> Self {
         assert!((1..=MAX_DIMENSION).contains(&dimension), "unsupported dimension {dimension}");
-        Self { dimension, isa, directory: Mutex::default(), len: AtomicUsize::new(0), chunks: RwLock::default() }
+        Self {
+            dimension,
+            isa,
+            directory: Mutex::default(),
+            len: AtomicUsize::new(0),
+            chunks: RwLock::default(),
+        }
     }
 
     /// Number of components of a vector.
@@ -110,8 +118,14 @@ impl Arena {
         Some(vector)
     }
 
-    /// The `k` best rows whose cosine is at least `min_cosine`, highest cosine first, then lowest id. Scans on the calling thread.
-    pub fn search(&self, vector: &[f32], min_cosine: f32, k: usize) -> Result<Vec<Hit>, VectorError> {
+    /// The `k` best rows whose cosine is at least `min_cosine`, highest cosine first, then lowest
+    /// id. Scans on the calling thread.
+    pub fn search(
+        &self,
+        vector: &[f32],
+        min_cosine: f32,
+        k: usize,
+    ) -> Result<Vec<Hit>, VectorError> {
         let query = Query::new(vector, min_cosine, k)?;
         Ok(self.search_batch(&[query])?.remove(0))
     }
@@ -149,7 +163,8 @@ impl Arena {
         Snapshot { isa: self.isa, chunks: self.chunks() }
     }
 
-    /// Puts a fresh chunk with the rows of two in the place of one, and an empty one in the place of the other, in one step.
+    /// Puts a fresh chunk with the rows of two in the place of one, and an empty one in the place
+    /// of the other, in one step.
     fn merge(&self, directory: &mut Directory, kept: usize, emptied: usize) {
         let chunks = self.chunks();
         let mut merged = Chunk::new(self.dimension);

@@ -7,14 +7,15 @@ use super::memory::Pages;
 use super::query::{Hit, Query, TopK};
 use super::simd::{BLOCK, COARSE_STEP, Candidate, FINE_STEP, Isa, STEP_BYTES, block_bytes};
 
-/// Rows of a full chunk: enough for either plane of codes to fill a huge page at 128 components; the terms take a sixteenth of one more.
-/// The unit tests want many chunks of few rows.
+/// Rows of a full chunk: enough for either plane of codes to fill a huge page at 128 components;
+/// the terms take a sixteenth of one more. The unit tests want many chunks of few rows.
 pub const CHUNK_ROWS: usize = if cfg!(test) { 512 } else { 32_768 };
 
 /// Rows of the smallest chunk that holds anything.
 const FIRST_ROWS: usize = 64;
 
-/// Fixed-capacity storage of rows. A row is empty until it is written and after it is cleared; an empty row is never found.
+/// Fixed-capacity storage of rows. A row is empty until it is written and after it is cleared; an
+/// empty row is never found.
 pub struct Chunk {
     padded: usize,
     capacity: usize,
@@ -49,7 +50,10 @@ impl Chunk {
 
     /// Bytes allocated.
     pub fn memory_bytes(&self) -> usize {
-        self.coarse.len() + self.low.len() + self.vectors.capacity() * size_of::<f32>() + self.ids.capacity() * size_of::<i64>()
+        self.coarse.len()
+            + self.low.len()
+            + self.vectors.capacity() * size_of::<f32>()
+            + self.ids.capacity() * size_of::<i64>()
     }
 
     /// The vector of a row, with its padding.
@@ -81,7 +85,9 @@ impl Chunk {
             }
         }
         let low = &mut self.low[row * self.padded / 2..][..self.padded / 2];
-        for (bytes, codes) in low.chunks_exact_mut(FINE_STEP / 2).zip(codes.unsigned.chunks_exact(FINE_STEP)) {
+        for (bytes, codes) in
+            low.chunks_exact_mut(FINE_STEP / 2).zip(codes.unsigned.chunks_exact(FINE_STEP))
+        {
             let (first, second) = codes.split_at(FINE_STEP / 2);
             for (byte, (a, b)) in bytes.iter_mut().zip(first.iter().zip(second)) {
                 *byte = (a & 15) | (b << 4);
@@ -98,10 +104,12 @@ impl Chunk {
         self.ids[row] = other.ids[from];
         self.set_terms(row, other.terms(from));
         self.low[row * half..][..half].copy_from_slice(&other.low[from * half..][..half]);
-        let first_byte = |row: usize| row / BLOCK * block_bytes(padded) + row % BLOCK * COARSE_STEP / 2;
+        let first_byte =
+            |row: usize| row / BLOCK * block_bytes(padded) + row % BLOCK * COARSE_STEP / 2;
         for step in 0..padded / COARSE_STEP {
             let bytes = &other.coarse[first_byte(from) + step * STEP_BYTES..][..COARSE_STEP / 2];
-            self.coarse[first_byte(row) + step * STEP_BYTES..][..COARSE_STEP / 2].copy_from_slice(bytes);
+            self.coarse[first_byte(row) + step * STEP_BYTES..][..COARSE_STEP / 2]
+                .copy_from_slice(bytes);
         }
     }
 
@@ -115,22 +123,39 @@ impl Chunk {
         (0..self.len).filter(|&row| self.terms(row) != Terms::EMPTY)
     }
 
-    /// Offers every row of a range (whole blocks, within [`Self::scan_rows`]) that may be among the best.
-    pub fn search(&self, rows: Range<usize>, isa: Isa, query: &Query, top: &mut TopK, candidates: &mut Vec<Candidate>) {
+    /// Offers every row of a range (whole blocks, within [`Self::scan_rows`]) that may be among the
+    /// best.
+    pub fn search(
+        &self,
+        rows: Range<usize>,
+        isa: Isa,
+        query: &Query,
+        top: &mut TopK,
+        candidates: &mut Vec<Candidate>,
+    ) {
         let (half, size, probe) = (self.padded / 2, block_bytes(self.padded), &query.probe);
         candidates.clear();
-        isa.sweep(&self.coarse[rows.start / BLOCK * size..rows.end / BLOCK * size], probe, top.floor(), candidates);
+        isa.sweep(
+            &self.coarse[rows.start / BLOCK * size..rows.end / BLOCK * size],
+            probe,
+            top.floor(),
+            candidates,
+        );
         for candidate in candidates.iter() {
             let row = rows.start + candidate.row as usize;
             // Each code is 16 h - 120 + (l - 8).
             let low = isa.low_product(&self.low[row * half..][..half], probe) - 8 * probe.code_sum;
             if probe.fine_bound(candidate.product + low, self.terms(row)) >= top.floor() {
-                top.offer(Hit { id: self.ids[row], cosine: isa.dot(&probe.exact, self.vector(row)) });
+                top.offer(Hit {
+                    id: self.ids[row],
+                    cosine: isa.dot(&probe.exact, self.vector(row)),
+                });
             }
         }
     }
 
-    /// Makes room for `rows` rows, by doubling up to a full chunk, so that small collections stay small.
+    /// Makes room for `rows` rows, by doubling up to a full chunk, so that small collections stay
+    /// small.
     fn reserve(&mut self, rows: usize) {
         if rows <= self.capacity {
             return;

@@ -109,10 +109,15 @@ impl Directory {
         self.note(chunk);
     }
 
-    /// Bytes allocated: 16 for an entry and one to control it, with a seventh of the table always free.
+    /// Bytes allocated: 16 for an entry and one to control it, with a seventh of the table always
+    /// free.
     pub fn memory_bytes(&self) -> usize {
         self.shards.iter().map(|shard| shard.capacity() * 17 * 8 / 7).sum::<usize>()
-            + self.rooms.iter().map(|room| room.free.capacity() * 2 + size_of::<Room>()).sum::<usize>()
+            + self
+                .rooms
+                .iter()
+                .map(|room| room.free.capacity() * 2 + size_of::<Room>())
+                .sum::<usize>()
     }
 
     fn note(&mut self, chunk: usize) {

@@ -1,15 +1,18 @@
 //! Exact nearest-neighbour search over the faces and users of a collection.
 //!
-//! An [`Arena`] holds one collection's vectors and answers top-k searches above a threshold, exactly and in a defined order, by a scan: a first
-//! pass over four bits a component with a proven error bound rules out nearly everything, a look at eight bits nearly all of the rest, and what
-//! remains is computed in `f32` ([`codes`] has the proof, [`simd`] the loops). [`Scanner`] runs scans on its own threads and lets concurrent searches
-//! share them.
+//! An [`Arena`] holds one collection's vectors and answers top-k searches above a threshold,
+//! exactly and in a defined order, by a scan: a first pass over four bits a component with a proven
+//! error bound rules out nearly everything, a look at eight bits nearly all of the rest, and what
+//! remains is computed in `f32` ([`codes`] has the proof, [`simd`] the loops). [`Scanner`] runs
+//! scans on its own threads and lets concurrent searches share them.
 //!
 //! # Memory
 //!
-//! A row of 128 components, a face or a user that has faces, takes 652 bytes (512 for the vector, 128 for the codes, 4 for scale and
-//! residual, 8 for its id) and 19 to 39 in the id map: at most 691 bytes. Rows live in chunks of [`CHUNK_ROWS`], of which the last doubles
-//! as it fills: growth copies at most one chunk, a collection that shrinks gives chunks back, and only a small one may take twice as much.
+//! A row of 128 components, a face or a user that has faces, takes 652 bytes (512 for the vector,
+//! 128 for the codes, 4 for scale and residual, 8 for its id) and 19 to 39 in the id map: at most
+//! 691 bytes. Rows live in chunks of [`CHUNK_ROWS`], of which the last doubles as it fills: growth
+//! copies at most one chunk, a collection that shrinks gives chunks back, and only a small one may
+//! take twice as much.
 
 mod arena;
 mod chunk;

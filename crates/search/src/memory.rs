@@ -1,4 +1,5 @@
-//! Zeroed memory for the planes that are streamed through: page-aligned, and in huge pages where the system gives them.
+//! Zeroed memory for the planes that are streamed through: page-aligned, and in huge pages where
+//! the system gives them.
 //!
 //! Walking page tables costs a third of a scan over ordinary pages.
 
@@ -31,8 +32,8 @@ impl Pages {
         let start = if slack == 0 { 0 } else { map.as_ptr().align_offset(HUGE).min(slack) };
         #[cfg(target_os = "linux")]
         if slack > 0 {
-            // Only those that are used whole: a touch of the rest would make a huge page of it too. Where huge pages are switched off,
-            // ordinary ones do.
+            // Only those that are used whole: a touch of the rest would make a huge page of it too.
+            // Where huge pages are switched off, ordinary ones do.
             let _ = map.advise_range(memmap2::Advice::HugePage, start, len / HUGE * HUGE);
         }
         Self { map: Some(map), start, len }

@@ -59,8 +59,10 @@ pub struct TopK {
 
 impl TopK {
     fn new(min_cosine: f32, k: usize) -> Self {
-        // The floor stays finite: an empty row has a bound of minus infinity, which must not reach it. NaN matches nothing.
-        let floor = if k == 0 || min_cosine.is_nan() { f32::INFINITY } else { min_cosine.max(f32::MIN) };
+        // The floor stays finite: an empty row has a bound of minus infinity, which must not reach
+        // it. NaN matches nothing.
+        let floor =
+            if k == 0 || min_cosine.is_nan() { f32::INFINITY } else { min_cosine.max(f32::MIN) };
         Self { k, floor, heap: BinaryHeap::new() }
     }
 
@@ -97,15 +99,18 @@ impl TopK {
         }
     }
 
-    /// Exchanges floors with the other threads that scan for the same query: `k` hits that one of them has bound what all need.
+    /// Exchanges floors with the other threads that scan for the same query: `k` hits that one of
+    /// them has bound what all need.
     pub fn share(&mut self, shared: &SharedFloor) {
         self.floor = self.floor.max(shared.raise(self.floor));
     }
 
-    /// The hits in the order of an answer; none if a row was met twice, because it went and came back elsewhere while the scan ran.
-    /// The scan must then be repeated: the row may have taken another's place.
+    /// The hits in the order of an answer; none if a row was met twice, because it went and came
+    /// back elsewhere while the scan ran. The scan must then be repeated: the row may have taken
+    /// another's place.
     pub fn into_hits(self) -> Option<Vec<Hit>> {
-        let hits: Vec<Hit> = self.heap.into_sorted_vec().into_iter().map(|ranked| ranked.0).collect();
+        let hits: Vec<Hit> =
+            self.heap.into_sorted_vec().into_iter().map(|ranked| ranked.0).collect();
         let mut ids: Vec<i64> = hits.iter().map(|hit| hit.id).collect();
         ids.sort_unstable();
         ids.is_sorted_by(|a, b| a < b).then_some(hits)

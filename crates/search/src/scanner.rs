@@ -1,7 +1,8 @@
 //! Threads that scan, and let concurrent searches of one arena share a pass over its memory.
 //!
-//! A search that finds the threads idle runs at once, on all of them. Searches that arrive meanwhile wait for the next pass, which answers all
-//! that wait for the same arena together. Passes over different arenas are taken in the order in which they were asked for.
+//! A search that finds the threads idle runs at once, on all of them. Searches that arrive
+//! meanwhile wait for the next pass, which answers all that wait for the same arena together.
+//! Passes over different arenas are taken in the order in which they were asked for.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,7 +15,8 @@ use tokio::sync::oneshot;
 use super::query::SharedFloor;
 use super::{Arena, Hit, Query, Snapshot, TopK};
 
-/// Most searches that share a pass. Beyond this the arithmetic, not the memory, decides, and a longer pass only makes all wait.
+/// Most searches that share a pass. Beyond this the arithmetic, not the memory, decides, and a
+/// longer pass only makes all wait.
 const MAX_BATCH: usize = 16;
 
 /// Chunks that a thread takes at a time.
@@ -83,7 +85,9 @@ impl Scanner {
         let threads = (0..threads.max(1))
             .map(|number| {
                 let shared = Arc::clone(&shared);
-                std::thread::Builder::new().name(format!("scan-{number}")).spawn(move || shared.run())
+                std::thread::Builder::new()
+                    .name(format!("scan-{number}"))
+                    .spawn(move || shared.run())
             })
             .collect::<Result<_, _>>()?;
         Ok(Self { shared, threads })
@@ -119,7 +123,10 @@ impl Shared {
 
     fn submit(&self, arena: &Arc<Arena>, requests: Vec<Request>) {
         let mut state = self.state();
-        let joined = state.waiting.iter_mut().find(|batch| Arc::ptr_eq(&batch.arena, arena) && batch.requests.len() < MAX_BATCH);
+        let joined = state
+            .waiting
+            .iter_mut()
+            .find(|batch| Arc::ptr_eq(&batch.arena, arena) && batch.requests.len() < MAX_BATCH);
         match joined {
             Some(batch) => batch.requests.extend(requests),
             None => state.waiting.push_back(Batch { arena: Arc::clone(arena), requests }),
@@ -161,7 +168,8 @@ impl Shared {
         }
     }
 
-    /// Says whether this was the last thread of a pass; by then every chunk is scanned, as no thread leaves earlier.
+    /// Says whether this was the last thread of a pass; by then every chunk is scanned, as no
+    /// thread leaves earlier.
     fn leave(&self, pass: &Arc<Pass>) -> bool {
         let mut state = self.state();
         let last = pass.workers.fetch_sub(1, Relaxed) == 1;
@@ -181,7 +189,9 @@ impl Shared {
             match top.into_hits() {
                 // A client that has gone away needs no answer.
                 Some(hits) => drop(answer.send(hits)),
-                None => self.submit(&pass.arena, vec![Request { query: Arc::clone(query), answer }]),
+                None => {
+                    self.submit(&pass.arena, vec![Request { query: Arc::clone(query), answer }]);
+                }
             }
         }
     }
@@ -190,7 +200,8 @@ impl Shared {
 impl Pass {
     fn new(batch: Batch) -> Self {
         let wanted = batch.requests.into_iter().filter(|request| !request.answer.is_closed());
-        let (queries, answers): (Vec<_>, Vec<_>) = wanted.map(|request| (request.query, request.answer)).unzip();
+        let (queries, answers): (Vec<_>, Vec<_>) =
+            wanted.map(|request| (request.query, request.answer)).unzip();
         let tops = queries.iter().map(|query| query.top()).collect();
         Self {
             snapshot: batch.arena.snapshot(),

@@ -1,9 +1,12 @@
 //! The one vector that stands for a user with several faces.
 
-#![allow(clippy::cast_possible_truncation, reason = "sums in f64 are narrowed to the vectors' own precision")]
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "sums in f64 are narrowed to the vectors' own precision"
+)]
 
-/// The unit vector that stands for a user: the direction of the mean of the faces' unit vectors. None if there are no faces, or if they
-/// cancel out.
+/// The unit vector that stands for a user: the direction of the mean of the faces' unit vectors.
+/// None if there are no faces, or if they cancel out.
 pub fn user_vector(faces: &[Vec<f32>]) -> Option<Vec<f32>> {
     let mut sum = vec![0f64; faces.first()?.len()];
     for face in faces {

@@ -18,7 +18,8 @@ pub enum Change {
     FacesAdded { collection: CollectionKey, faces: Vec<FaceVector> },
     /// Faces that are gone, by row.
     FacesRemoved { collection: CollectionKey, rows: Vec<i64> },
-    /// A user whose set of faces changed, with the vectors of all its faces in the order of their rows; empty when it has none left.
+    /// A user whose set of faces changed, with the vectors of all its faces in the order of their
+    /// rows; empty when it has none left.
     UserFaces { collection: CollectionKey, user: i64, vectors: Vec<Vec<f32>> },
     /// A user that is gone, by row.
     UserRemoved { collection: CollectionKey, user: i64 },
@@ -28,7 +29,7 @@ pub enum Change {
 
 /// Takes committed changes.
 pub trait ChangeSink: Send + Sync {
-    /// Called in commit order, after the changes are durable and before the writes that made them are answered. Writes wait for it,
-    /// so it must be quick and must not block.
+    /// Called in commit order, after the changes are durable and before the writes that made them
+    /// are answered. Writes wait for it, so it must be quick and must not block.
     fn committed(&self, changes: &[Change]);
 }

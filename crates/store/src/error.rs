@@ -109,7 +109,8 @@ impl fmt::Display for Failure {
 }
 
 impl Failure {
-    /// Classifies by the primary result code (<https://www.sqlite.org/rescode.html>), the low byte of the extended one.
+    /// Classifies by the primary result code (<https://www.sqlite.org/rescode.html>), the low byte
+    /// of the extended one.
     pub(super) fn of(error: &sqlx::Error) -> Self {
         let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
         match code.and_then(|code| code.parse::<u32>().ok()).map(|code| code & 0xff) {

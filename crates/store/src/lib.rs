@@ -1,7 +1,7 @@
 //! Where collections, faces, users and tags are kept.
 //!
-//! [`Store`] is the contract: every call is one atomic unit, and a write that has answered is durable and was handed to the
-//! [`ChangeSink`]s. [`Sqlite`] is the embedded engine.
+//! [`Store`] is the contract: every call is one atomic unit, and a write that has answered is
+//! durable and was handed to the [`ChangeSink`]s. [`Sqlite`] is the embedded engine.
 
 mod change;
 mod error;
@@ -17,9 +17,9 @@ use uuid::Uuid;
 pub use change::{Change, ChangeSink, FaceVector};
 pub use error::{Existing, Failure, Missing, Quota, StoreError, StoreResult};
 pub use rows::{
-    AssociateFaces, Association, AssociationFailure, BoundingBox, Collection, CollectionKey, DisassociateFaces, Disassociation,
-    DisassociationFailure, Face, FaceDeletion, FaceFilter, Idempotency, IndexFaces, NewCollection, NewFace, PackId, Similarity,
-    User,
+    AssociateFaces, Association, AssociationFailure, BoundingBox, Collection, CollectionKey,
+    DisassociateFaces, Disassociation, DisassociationFailure, Face, FaceDeletion, FaceFilter,
+    Idempotency, IndexFaces, NewCollection, NewFace, PackId, Similarity, User,
 };
 
 pub use sqlite::{Clock, Location, OpenError, Sqlite};
@@ -40,21 +40,30 @@ pub type UserVisitor<'v> = dyn FnMut(i64, &[Vec<f32>]) + Send + 'v;
 
 /// A place for collections, faces, users and tags.
 ///
-/// Collections are found by tenant and name; all below a collection is reached with the [`CollectionKey`] that the look-up gave, so a
-/// collection that was deleted and made again in between is never mistaken for the old one: writes then fail with
-/// [`Missing::Collection`], reads find nothing.
+/// Collections are found by tenant and name; all below a collection is reached with the
+/// [`CollectionKey`] that the look-up gave, so a collection that was deleted and made again in
+/// between is never mistaken for the old one: writes then fail with [`Missing::Collection`], reads
+/// find nothing.
 ///
-/// A caller that stops waiting (drops the future) leaves either the whole effect of its call or none of it.
+/// A caller that stops waiting (drops the future) leaves either the whole effect of its call or
+/// none of it.
 #[async_trait]
 pub trait Store: Send + Sync {
-    /// Sends the changes of all later commits to `sink`, which the store holds weakly: it is forgotten when its owner drops it.
+    /// Sends the changes of all later commits to `sink`, which the store holds weakly: it is
+    /// forgotten when its owner drops it.
     fn subscribe(&self, sink: &Arc<dyn ChangeSink>);
 
-    /// Finishes the pending writes and releases the engine; later calls fail with [`StoreError::Closed`].
+    /// Finishes the pending writes and releases the engine; later calls fail with
+    /// [`StoreError::Closed`].
     async fn close(&self);
 
-    /// Makes an empty collection. Fails with [`Existing::Collection`], [`Quota::Collections`] or [`Quota::Tags`].
-    async fn create_collection(&self, tenant: &Tenant, new: NewCollection) -> StoreResult<Collection>;
+    /// Makes an empty collection. Fails with [`Existing::Collection`], [`Quota::Collections`] or
+    /// [`Quota::Tags`].
+    async fn create_collection(
+        &self,
+        tenant: &Tenant,
+        new: NewCollection,
+    ) -> StoreResult<Collection>;
 
     /// The collection of that name, with its counts. Fails with [`Missing::Collection`].
     async fn collection(&self, tenant: &Tenant, name: &str) -> StoreResult<Collection>;
@@ -63,27 +72,40 @@ pub trait Store: Send + Sync {
     async fn collection_by_key(&self, key: CollectionKey) -> StoreResult<Collection>;
 
     /// Up to `limit` collections made after `after`, in the order of their creation.
-    async fn list_collections(&self, tenant: &Tenant, after: Option<CollectionKey>, limit: usize)
-    -> StoreResult<Vec<Collection>>;
+    async fn list_collections(
+        &self,
+        tenant: &Tenant,
+        after: Option<CollectionKey>,
+        limit: usize,
+    ) -> StoreResult<Vec<Collection>>;
 
-    /// Deletes a collection with its faces, users and tags, and returns it as it last was. Takes the same time for any size.
+    /// Deletes a collection with its faces, users and tags, and returns it as it last was. Takes
+    /// the same time for any size.
     async fn delete_collection(&self, tenant: &Tenant, name: &str) -> StoreResult<Collection>;
 
     /// The tags of a collection.
     async fn tags(&self, tenant: &Tenant, name: &str) -> StoreResult<BTreeMap<String, String>>;
 
-    /// Adds tags, and replaces those whose keys exist. Fails with [`Quota::Tags`] when more than [`MAX_TAGS`] would result.
-    async fn put_tags(&self, tenant: &Tenant, name: &str, tags: BTreeMap<String, String>) -> StoreResult<()>;
+    /// Adds tags, and replaces those whose keys exist. Fails with [`Quota::Tags`] when more than
+    /// [`MAX_TAGS`] would result.
+    async fn put_tags(
+        &self,
+        tenant: &Tenant,
+        name: &str,
+        tags: BTreeMap<String, String>,
+    ) -> StoreResult<()>;
 
     /// Removes tags; absent keys are ignored.
     async fn remove_tags(&self, tenant: &Tenant, name: &str, keys: Vec<String>) -> StoreResult<()>;
 
-    /// Stores the faces of one image and returns them in the order given. A face that is there already (same collection, image bytes,
-    /// external image id and ordinal) is returned as it was stored first, and nothing is added for it. Fails with
-    /// [`Quota::FacesPerCollection`] as a whole.
+    /// Stores the faces of one image and returns them in the order given. A face that is there
+    /// already (same collection, image bytes, external image id and ordinal) is returned as it was
+    /// stored first, and nothing is added for it. Fails with [`Quota::FacesPerCollection`] as a
+    /// whole.
     async fn index_faces(&self, request: IndexFaces) -> StoreResult<Vec<Face>>;
 
-    /// Up to `limit` faces that pass the filter and whose face ids come after `after`, in ascending order of face id.
+    /// Up to `limit` faces that pass the filter and whose face ids come after `after`, in ascending
+    /// order of face id.
     async fn list_faces(
         &self,
         collection: CollectionKey,
@@ -95,42 +117,98 @@ pub trait Store: Send + Sync {
     /// The face of that id.
     async fn face(&self, collection: CollectionKey, face_id: Uuid) -> StoreResult<Option<Face>>;
 
-    /// The faces of these rows, in the order given; rows that are gone are left out. For the hits of a search.
-    async fn faces_by_rows(&self, collection: CollectionKey, rows: &[i64]) -> StoreResult<Vec<Face>>;
+    /// The faces of these rows, in the order given; rows that are gone are left out. For the hits
+    /// of a search.
+    async fn faces_by_rows(
+        &self,
+        collection: CollectionKey,
+        rows: &[i64],
+    ) -> StoreResult<Vec<Face>>;
 
     /// The unit vector of a face.
-    async fn face_vector(&self, collection: CollectionKey, face_id: Uuid) -> StoreResult<Option<FaceVector>>;
+    async fn face_vector(
+        &self,
+        collection: CollectionKey,
+        face_id: Uuid,
+    ) -> StoreResult<Option<FaceVector>>;
 
-    /// Deletes faces that belong to no user. One result for each distinct id, in the order of its first mention.
-    async fn delete_faces(&self, collection: CollectionKey, face_ids: &[Uuid]) -> StoreResult<Vec<(Uuid, FaceDeletion)>>;
+    /// Deletes faces that belong to no user. One result for each distinct id, in the order of its
+    /// first mention.
+    async fn delete_faces(
+        &self,
+        collection: CollectionKey,
+        face_ids: &[Uuid],
+    ) -> StoreResult<Vec<(Uuid, FaceDeletion)>>;
 
-    /// Makes a user without faces. Fails with [`Existing::User`], [`Missing::Collection`] or [`StoreError::TokenMismatch`].
-    async fn create_user(&self, collection: CollectionKey, user_id: &str, token: Option<Idempotency>) -> StoreResult<()>;
+    /// Makes a user without faces. Fails with [`Existing::User`], [`Missing::Collection`] or
+    /// [`StoreError::TokenMismatch`].
+    async fn create_user(
+        &self,
+        collection: CollectionKey,
+        user_id: &str,
+        token: Option<Idempotency>,
+    ) -> StoreResult<()>;
 
-    /// Deletes a user; its faces stay, without a user. Fails with [`Missing::User`] or [`StoreError::TokenMismatch`].
-    async fn delete_user(&self, collection: CollectionKey, user_id: &str, token: Option<Idempotency>) -> StoreResult<()>;
+    /// Deletes a user; its faces stay, without a user. Fails with [`Missing::User`] or
+    /// [`StoreError::TokenMismatch`].
+    async fn delete_user(
+        &self,
+        collection: CollectionKey,
+        user_id: &str,
+        token: Option<Idempotency>,
+    ) -> StoreResult<()>;
 
-    /// Up to `limit` users with rows above `after`, in the order of their creation; pass the last [`User::row`] to go on.
-    async fn list_users(&self, collection: CollectionKey, after: Option<i64>, limit: usize) -> StoreResult<Vec<User>>;
+    /// Up to `limit` users with rows above `after`, in the order of their creation; pass the last
+    /// [`User::row`] to go on.
+    async fn list_users(
+        &self,
+        collection: CollectionKey,
+        after: Option<i64>,
+        limit: usize,
+    ) -> StoreResult<Vec<User>>;
 
     /// The user of that id.
     async fn user(&self, collection: CollectionKey, user_id: &str) -> StoreResult<Option<User>>;
 
     /// The users of these rows, in the order given; rows that are gone are left out.
-    async fn users_by_rows(&self, collection: CollectionKey, rows: &[i64]) -> StoreResult<Vec<User>>;
+    async fn users_by_rows(
+        &self,
+        collection: CollectionKey,
+        rows: &[i64],
+    ) -> StoreResult<Vec<User>>;
 
-    /// Gives faces to a user: each face is judged against the faces that the user has at that moment, those just associated included.
-    /// Fails as a whole with [`Missing::User`], [`Quota::FacesPerUser`] or [`StoreError::TokenMismatch`].
-    async fn associate_faces(&self, request: AssociateFaces, token: Option<Idempotency>) -> StoreResult<Association>;
+    /// Gives faces to a user: each face is judged against the faces that the user has at that
+    /// moment, those just associated included. Fails as a whole with [`Missing::User`],
+    /// [`Quota::FacesPerUser`] or [`StoreError::TokenMismatch`].
+    async fn associate_faces(
+        &self,
+        request: AssociateFaces,
+        token: Option<Idempotency>,
+    ) -> StoreResult<Association>;
 
-    /// Takes faces from a user. Fails as a whole with [`Missing::User`] or [`StoreError::TokenMismatch`].
-    async fn disassociate_faces(&self, request: DisassociateFaces, token: Option<Idempotency>) -> StoreResult<Disassociation>;
+    /// Takes faces from a user. Fails as a whole with [`Missing::User`] or
+    /// [`StoreError::TokenMismatch`].
+    async fn disassociate_faces(
+        &self,
+        request: DisassociateFaces,
+        token: Option<Idempotency>,
+    ) -> StoreResult<Disassociation>;
 
-    /// Shows every face of a collection to `visit`, as its row and unit vector, in ascending order of row. A change that is committed
-    /// meanwhile may be shown or not, each face by itself; sinks hear of it.
-    async fn load_faces(&self, collection: CollectionKey, visit: &mut FaceVisitor<'_>) -> StoreResult<()>;
+    /// Shows every face of a collection to `visit`, as its row and unit vector, in ascending order
+    /// of row. A change that is committed meanwhile may be shown or not, each face by itself; sinks
+    /// hear of it.
+    async fn load_faces(
+        &self,
+        collection: CollectionKey,
+        visit: &mut FaceVisitor<'_>,
+    ) -> StoreResult<()>;
 
-    /// Shows every user with faces to `visit`, as the user's row and the vectors of its faces in the order of their rows. A change that
-    /// is committed meanwhile may be shown or not, each user by itself; sinks hear of it.
-    async fn load_users(&self, collection: CollectionKey, visit: &mut UserVisitor<'_>) -> StoreResult<()>;
+    /// Shows every user with faces to `visit`, as the user's row and the vectors of its faces in
+    /// the order of their rows. A change that is committed meanwhile may be shown or not, each user
+    /// by itself; sinks hear of it.
+    async fn load_users(
+        &self,
+        collection: CollectionKey,
+        visit: &mut UserVisitor<'_>,
+    ) -> StoreResult<()>;
 }

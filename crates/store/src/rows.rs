@@ -86,7 +86,8 @@ pub struct IndexFaces {
 /// One face to be kept.
 #[derive(Debug, Clone)]
 pub struct NewFace {
-    /// Position among all faces detected in the image, so that it does not depend on how many of them are kept.
+    /// Position among all faces detected in the image, so that it does not depend on how many of
+    /// them are kept.
     pub ordinal: u32,
     pub bounding_box: BoundingBox,
     /// 0..=100.
@@ -222,8 +223,9 @@ pub enum DisassociationFailure {
     AssociatedToADifferentUser(String),
 }
 
-/// A client request token. For 24 hours, or until the collection is deleted, the same token with the same request gives the outcome of
-/// the first success again, and with another request fails. Each operation of each tenant has tokens of its own.
+/// A client request token. For 24 hours, or until the collection is deleted, the same token with
+/// the same request gives the outcome of the first success again, and with another request fails.
+/// Each operation of each tenant has tokens of its own.
 #[derive(Debug, Clone)]
 pub struct Idempotency {
     pub tenant: Tenant,

@@ -10,7 +10,8 @@ pub struct Tenant {
 }
 
 impl Tenant {
-    /// The ARN of a collection, without the leading `arn:` that AWS leaves out in CreateCollection's answer.
+    /// The ARN of a collection, without the leading `arn:` that AWS leaves out in
+    /// CreateCollection's answer.
     pub fn collection_arn(&self, collection_id: &str) -> String {
         format!("aws:rekognition:{}:{}:collection/{collection_id}", self.region, self.account)
     }

@@ -14,7 +14,8 @@ use super::geometry::{Point, SimilarityTransform};
 use super::pack::{Alignment, ColorOrder, Normalisation};
 use crate::image::{Resizer, Window};
 
-/// `ArcFace`'s template for 112x112 crops: image-left eye, image-right eye, nose tip, image-left and image-right mouth corner.
+/// `ArcFace`'s template for 112x112 crops: image-left eye, image-right eye, nose tip, image-left
+/// and image-right mouth corner.
 const ARCFACE_5: [Point; 5] = [
     Point::new(38.2946, 51.6963),
     Point::new(73.5318, 51.5014),
@@ -24,7 +25,8 @@ const ARCFACE_5: [Point; 5] = [
 ];
 const ARCFACE_SIDE: f32 = 112.0;
 
-/// Faces with more image pixels than this per crop pixel are shrunk first; below, bilinear sampling misses next to nothing.
+/// Faces with more image pixels than this per crop pixel are shrunk first; below, bilinear sampling
+/// misses next to nothing.
 const SHRINK_ABOVE: f64 = 1.75;
 /// What a shrunk face keeps: image pixels per crop pixel.
 const SHRINK_TO: f64 = 1.25;
@@ -37,7 +39,8 @@ pub(crate) struct Template {
 }
 
 impl Template {
-    /// `scale` below 1 shrinks the face around the crop's centre, so that the crop shows more around it.
+    /// `scale` below 1 shrinks the face around the crop's centre, so that the crop shows more
+    /// around it.
     pub fn new(alignment: Alignment, side: u32, scale: f32) -> Self {
         let Alignment::Arcface5 = alignment;
         let place = |value: f32| ((value / ARCFACE_SIDE - 0.5) * scale + 0.5) * side as f32;
@@ -86,7 +89,8 @@ pub(crate) fn append_planes(pixels: &[u8], normalisation: &Normalisation, tensor
             ColorOrder::Bgr => 2 - plane,
         };
         let (mean, scale) = (normalisation.mean[plane], 1.0 / normalisation.std[plane]);
-        tensor.extend(pixels.chunks_exact(3).map(|pixel| (f32::from(pixel[channel]) - mean) * scale));
+        tensor
+            .extend(pixels.chunks_exact(3).map(|pixel| (f32::from(pixel[channel]) - mean) * scale));
     }
 }
 
@@ -99,13 +103,18 @@ pub(crate) struct Aligner {
 impl Aligner {
     /// The crop of `face` on `template`: bilinear, black outside of the image.
     ///
-    /// A pixel's centre has whole coordinates, as in OpenCV's `warpAffine`, with which such templates are used in training.
+    /// A pixel's centre has whole coordinates, as in OpenCV's `warpAffine`, with which such
+    /// templates are used in training.
     pub fn crop(&mut self, image: &RgbImage, face: &Detection, template: &Template) -> Crop {
-        let from_image =
-            SimilarityTransform::fit(&face.landmarks, &template.points).unwrap_or_else(|| around_box(face, template));
+        let from_image = SimilarityTransform::fit(&face.landmarks, &template.points)
+            .unwrap_or_else(|| around_box(face, template));
         let to_image = from_image.inverse();
         let step = to_image.scale();
-        let shrunk = if step > SHRINK_ABOVE { self.shrink(image, &to_image, template.side, step / SHRINK_TO) } else { None };
+        let shrunk = if step > SHRINK_ABOVE {
+            self.shrink(image, &to_image, template.side, step / SHRINK_TO)
+        } else {
+            None
+        };
         let pixels = match shrunk {
             Some((tile, to_tile)) => sample(&tile, &to_tile, template.side),
             None => sample(image, &to_image, template.side),
@@ -113,8 +122,9 @@ impl Aligner {
         Crop { pixels, side: template.side, from_image }
     }
 
-    /// The part of the image that a crop looks at, made smaller by `factor` with an area-weighted filter, and the transform from
-    /// the crop to it. Without this step a large face would be sampled at every n-th pixel, and its noise would alias.
+    /// The part of the image that a crop looks at, made smaller by `factor` with an area-weighted
+    /// filter, and the transform from the crop to it. Without this step a large face would be
+    /// sampled at every n-th pixel, and its noise would alias.
     fn shrink(
         &mut self,
         image: &RgbImage,
@@ -123,21 +133,28 @@ impl Aligner {
         factor: f64,
     ) -> Option<(RgbImage, SimilarityTransform)> {
         let edge = side as f32 - 1.0;
-        let corners = [(0.0, 0.0), (edge, 0.0), (0.0, edge), (edge, edge)].map(|(x, y)| to_image.apply(Point::new(x, y)));
+        let corners = [(0.0, 0.0), (edge, 0.0), (0.0, edge), (edge, edge)]
+            .map(|(x, y)| to_image.apply(Point::new(x, y)));
         // Two reduced pixels of margin, so that the tile's edge is never an edge inside the image.
         let margin = 2.0 * factor;
         let span = |values: [f32; 4], limit: u32| -> Option<(f64, f64)> {
-            let low = (f64::from(values.iter().copied().fold(f32::MAX, f32::min).floor()) - margin).floor().max(0.0);
-            let high = (f64::from(values.iter().copied().fold(f32::MIN, f32::max).ceil()) + margin).ceil().min(f64::from(limit));
+            let low = (f64::from(values.iter().copied().fold(f32::MAX, f32::min).floor()) - margin)
+                .floor()
+                .max(0.0);
+            let high = (f64::from(values.iter().copied().fold(f32::MIN, f32::max).ceil()) + margin)
+                .ceil()
+                .min(f64::from(limit));
             (high - low >= 1.0).then_some((low, high - low))
         };
         let (left, width) = span(corners.map(|corner| corner.x), image.width())?;
         let (top, height) = span(corners.map(|corner| corner.y), image.height())?;
         let size = |length: f64| ((length / factor).round() as u32).max(1);
         let (tile_width, tile_height) = (size(width), size(height));
-        let tile = self.resizer.cut(image, Window { left, top, width, height }, (tile_width, tile_height));
-        // Resizing maps edges to edges while coordinates name centres: hence the halves. The two axes' factors differ by less than
-        // half a tile pixel over the whole tile; the mean keeps the transform a similarity.
+        let tile =
+            self.resizer.cut(image, Window { left, top, width, height }, (tile_width, tile_height));
+        // Resizing maps edges to edges while coordinates name centres: hence the halves. The two
+        // axes' factors differ by less than half a tile pixel over the whole tile; the mean keeps
+        // the transform a similarity.
         let (fx, fy) = (width / f64::from(tile_width), height / f64::from(tile_height));
         let f = f64::midpoint(fx, fy);
         let to_tile = SimilarityTransform {
@@ -150,7 +167,8 @@ impl Aligner {
     }
 }
 
-/// Without usable landmarks the box's centre goes to the crop's centre, and its longer side to the crop's side.
+/// Without usable landmarks the box's centre goes to the crop's centre, and its longer side to the
+/// crop's side.
 fn around_box(face: &Detection, template: &Template) -> SimilarityTransform {
     let rect = face.bounding_box;
     let side = f64::from(template.side);
@@ -159,7 +177,8 @@ fn around_box(face: &Detection, template: &Template) -> SimilarityTransform {
     SimilarityTransform { a, b: 0.0, tx: side / 2.0 - a * x, ty: side / 2.0 - a * y }
 }
 
-/// Reads `side * side` RGB pixels bilinearly at the places to which `to_image` takes the crop's pixels.
+/// Reads `side * side` RGB pixels bilinearly at the places to which `to_image` takes the crop's
+/// pixels.
 fn sample(image: &RgbImage, to_image: &SimilarityTransform, side: u32) -> Vec<u8> {
     let (width, height) = (i64::from(image.width()), i64::from(image.height()));
     let stride = image.width() as usize * 3;
@@ -213,11 +232,17 @@ mod tests {
 
     /// A smooth picture: red grows with x, green with y, both known at every place.
     fn gradient(width: u32, height: u32) -> RgbImage {
-        RgbImage::from_fn(width, height, |x, y| Rgb([(x * 255 / width) as u8, (y * 255 / height) as u8, 128]))
+        RgbImage::from_fn(width, height, |x, y| {
+            Rgb([(x * 255 / width) as u8, (y * 255 / height) as u8, 128])
+        })
     }
 
     fn face(landmarks: [Point; 5]) -> Detection {
-        Detection { bounding_box: Rect { left: 0.0, top: 0.0, width: 100.0, height: 100.0 }, landmarks, score: 1.0 }
+        Detection {
+            bounding_box: Rect { left: 0.0, top: 0.0, width: 100.0, height: 100.0 },
+            landmarks,
+            score: 1.0,
+        }
     }
 
     #[test]
@@ -228,26 +253,38 @@ mod tests {
         let crop = Aligner::default().crop(&gradient(600, 500), &face(landmarks), &template);
         for (landmark, expected) in landmarks.iter().zip(template.points) {
             let got = crop.from_image.apply(*landmark);
-            assert!((got.x - expected.x).abs() < 1e-2 && (got.y - expected.y).abs() < 1e-2, "{got:?} {expected:?}");
+            assert!(
+                (got.x - expected.x).abs() < 1e-2 && (got.y - expected.y).abs() < 1e-2,
+                "{got:?} {expected:?}"
+            );
         }
     }
 
-    /// Small, equal-size and much larger faces must all show the same picture, whichever way is taken.
+    /// Small, equal-size and much larger faces must all show the same picture, whichever way is
+    /// taken.
     #[test]
     fn a_crop_shows_what_the_transform_says_at_every_scale() {
         let template = Template::new(Alignment::Arcface5, 112, 0.7);
         for scale in [0.4, 1.0, 1.7, 1.8, 4.0, 9.0] {
             let image = gradient(1600, 1400);
-            let place = SimilarityTransform { a: scale * 0.98, b: scale * 0.19, tx: 300.0, ty: 80.0 };
+            let place =
+                SimilarityTransform { a: scale * 0.98, b: scale * 0.19, tx: 300.0, ty: 80.0 };
             let landmarks = template.points.map(|point| place.apply(point));
             let crop = Aligner::default().crop(&image, &face(landmarks), &template);
             for (x, y) in [(5, 5), (60, 20), (111, 111), (30, 100)] {
                 let at = place.apply(Point::new(x as f32, y as f32));
                 let pixel = &crop.pixels[((y * 112 + x) * 3) as usize..][..3];
                 let inside = at.x >= 1.0 && at.y >= 1.0 && at.x < 1598.0 && at.y < 1398.0;
-                let expected = if inside { [at.x / 1600.0 * 255.0, at.y / 1400.0 * 255.0, 128.0] } else { [0.0; 3] };
+                let expected = if inside {
+                    [at.x / 1600.0 * 255.0, at.y / 1400.0 * 255.0, 128.0]
+                } else {
+                    [0.0; 3]
+                };
                 for (value, wanted) in pixel.iter().zip(expected) {
-                    assert!((f32::from(*value) - wanted).abs() < 2.5, "scale {scale} at {x},{y}: {pixel:?} {expected:?}");
+                    assert!(
+                        (f32::from(*value) - wanted).abs() < 2.5,
+                        "scale {scale} at {x},{y}: {pixel:?} {expected:?}"
+                    );
                 }
             }
         }
@@ -256,17 +293,27 @@ mod tests {
     #[test]
     fn a_large_face_is_averaged_and_not_picked_apart() {
         // A one-pixel checkerboard: every true average is grey, every single pixel black or white.
-        let board = RgbImage::from_fn(1200, 1200, |x, y| if (x + y) % 2 == 0 { Rgb([255; 3]) } else { Rgb([0; 3]) });
+        let board = RgbImage::from_fn(1200, 1200, |x, y| {
+            if (x + y) % 2 == 0 { Rgb([255; 3]) } else { Rgb([0; 3]) }
+        });
         let template = Template::new(Alignment::Arcface5, 112, 1.0);
         let place = SimilarityTransform { a: 9.0, b: 0.0, tx: 50.0, ty: 50.0 };
-        let crop = Aligner::default().crop(&board, &face(template.points.map(|point| place.apply(point))), &template);
+        let crop = Aligner::default().crop(
+            &board,
+            &face(template.points.map(|point| place.apply(point))),
+            &template,
+        );
         assert!(crop.pixels.iter().all(|value| (118..=138).contains(value)), "aliased");
     }
 
     #[test]
     fn coincident_landmarks_fall_back_to_the_box() {
         let template = Template::new(Alignment::Arcface5, 112, 1.0);
-        let crop = Aligner::default().crop(&gradient(200, 200), &face([Point::new(50.0, 50.0); 5]), &template);
+        let crop = Aligner::default().crop(
+            &gradient(200, 200),
+            &face([Point::new(50.0, 50.0); 5]),
+            &template,
+        );
         let centre = crop.from_image.apply(Point::new(50.0, 50.0));
         assert_eq!((centre.x, centre.y), (56.0, 56.0));
     }
@@ -276,15 +323,19 @@ mod tests {
         let template = Template::new(Alignment::Arcface5, 112, 1.0);
         for scale in [1.0, 8.0] {
             let place = SimilarityTransform { a: scale, b: 0.0, tx: 9_000.0, ty: -9_000.0 };
-            let crop =
-                Aligner::default().crop(&gradient(200, 200), &face(template.points.map(|point| place.apply(point))), &template);
+            let crop = Aligner::default().crop(
+                &gradient(200, 200),
+                &face(template.points.map(|point| place.apply(point))),
+                &template,
+            );
             assert!(crop.pixels.iter().all(|value| *value == 0));
         }
     }
 
     #[test]
     fn planes_follow_the_channel_order_and_normalisation() {
-        let normalisation = Normalisation { color: ColorOrder::Bgr, mean: [1.0, 2.0, 3.0], std: [2.0, 4.0, 8.0] };
+        let normalisation =
+            Normalisation { color: ColorOrder::Bgr, mean: [1.0, 2.0, 3.0], std: [2.0, 4.0, 8.0] };
         let mut tensor = Vec::new();
         append_planes(&[11, 22, 33, 44, 55, 66], &normalisation, &mut tensor);
         assert_eq!(tensor, [16.0, 32.5, 5.0, 13.25, 1.0, 5.125]);

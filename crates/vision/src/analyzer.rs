@@ -17,10 +17,17 @@ const LANDMARKS: usize = LANDMARK_TYPES.len();
 const AGES: usize = 101;
 
 /// The outputs of an analyzer and how many values each has for one face.
-const OUTPUTS: [(&str, usize); 6] =
-    [("landmarks", LANDMARKS * 2), ("pose", 3), ("attributes", 9), ("age", AGES), ("emotions", 8), ("eye_direction", 3)];
+const OUTPUTS: [(&str, usize); 6] = [
+    ("landmarks", LANDMARKS * 2),
+    ("pose", 3),
+    ("attributes", 9),
+    ("age", AGES),
+    ("emotions", 8),
+    ("eye_direction", 3),
+];
 
-/// The age range leaves this probability out on either side: the true age lies inside for seven faces of ten.
+/// The age range leaves this probability out on either side: the true age lies inside for seven
+/// faces of ten.
 const AGE_TAIL: f32 = 0.15;
 
 /// What the analyzer says of one face.
@@ -43,7 +50,10 @@ impl Analyzer {
         let network = Network::load("analyzer", model)?;
         let side = spec.size as usize;
         if network.fixed_size().is_some_and(|size| size != (side, side)) {
-            return Err(network.unusable(format!("its input is {:?}, but the pack says {side}", network.fixed_size())));
+            return Err(network.unusable(format!(
+                "its input is {:?}, but the pack says {side}",
+                network.fixed_size()
+            )));
         }
         if let Some((missing, _)) = OUTPUTS.iter().find(|(name, _)| !network.has_output(name)) {
             return Err(network.unusable(format!("it has no output {missing}")));
@@ -56,7 +66,8 @@ impl Analyzer {
         })
     }
 
-    /// One run on black, so that the first request pays for no lazy set-up and wrong output shapes are found at start.
+    /// One run on black, so that the first request pays for no lazy set-up and wrong output shapes
+    /// are found at start.
     pub fn warm(&mut self) -> Result<(), VisionError> {
         self.analyze_crops(&[Crop::black(self.spec.size)], (1, 1)).map(drop)
     }
@@ -69,13 +80,18 @@ impl Analyzer {
     ) -> Result<Vec<Analysis>, VisionError> {
         let mut analyses = Vec::with_capacity(faces.len());
         for chunk in faces.chunks(self.network.batch(BATCH).max(1)) {
-            let crops: Vec<Crop> = chunk.iter().map(|face| aligner.crop(image, face, &self.template)).collect();
+            let crops: Vec<Crop> =
+                chunk.iter().map(|face| aligner.crop(image, face, &self.template)).collect();
             analyses.extend(self.analyze_crops(&crops, image.dimensions())?);
         }
         Ok(analyses)
     }
 
-    fn analyze_crops(&mut self, crops: &[Crop], image_size: (u32, u32)) -> Result<Vec<Analysis>, VisionError> {
+    fn analyze_crops(
+        &mut self,
+        crops: &[Crop],
+        image_size: (u32, u32),
+    ) -> Result<Vec<Analysis>, VisionError> {
         let side = self.spec.size as usize;
         self.input.clear();
         crops.iter().for_each(|crop| crop.append_tensor(&self.spec.normalisation, &mut self.input));
@@ -84,7 +100,11 @@ impl Analyzer {
         self.input.resize(rows * 3 * side * side, 0.0);
         let outputs = self.network.run([rows, 3, side, side], &self.input)?;
         let raw = Raw::of(&outputs, rows)?;
-        Ok(crops.iter().enumerate().map(|(index, crop)| raw.row(index).read(crop, image_size)).collect())
+        Ok(crops
+            .iter()
+            .enumerate()
+            .map(|(index, crop)| raw.row(index).read(crop, image_size))
+            .collect())
     }
 
     pub fn take_time(&mut self) -> Duration {
@@ -128,13 +148,27 @@ impl<'a> Raw<'a> {
         // The crop was turned upright: undoing that adds its angle.
         let roll = finite(pose[0]) + to_image.rotation_degrees() as f32;
         let probability = |value: f32| finite(value).clamp(0.0, 1.0);
-        let mut ranked: [(Emotion, f32); 8] = std::array::from_fn(|i| (Emotion::ALL[i], probability(emotions[i])));
+        let mut ranked: [(Emotion, f32); 8] =
+            std::array::from_fn(|i| (Emotion::ALL[i], probability(emotions[i])));
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let [eyes_open, mouth_open, smile, eyeglasses, sunglasses, beard, mustache, male, face_occluded] =
-            std::array::from_fn(|i| probability(attributes[i]));
+        let [
+            eyes_open,
+            mouth_open,
+            smile,
+            eyeglasses,
+            sunglasses,
+            beard,
+            mustache,
+            male,
+            face_occluded,
+        ] = std::array::from_fn(|i| probability(attributes[i]));
         Analysis {
             landmarks: Landmarks::new(ratios),
-            pose: Pose { roll: wrap_degrees(roll), yaw: wrap_degrees(finite(pose[1])), pitch: wrap_degrees(finite(pose[2])) },
+            pose: Pose {
+                roll: wrap_degrees(roll),
+                yaw: wrap_degrees(finite(pose[1])),
+                pitch: wrap_degrees(finite(pose[2])),
+            },
             attributes: FaceAttributes {
                 eyes_open,
                 mouth_open,
@@ -190,7 +224,9 @@ mod tests {
     use crate::SimilarityTransform;
 
     fn peak(centre: usize, spread: f32) -> Vec<f32> {
-        (0..AGES).map(|year| (-((year as f32 - centre as f32) / spread).powi(2) / 2.0).exp()).collect()
+        (0..AGES)
+            .map(|year| (-((year as f32 - centre as f32) / spread).powi(2) / 2.0).exp())
+            .collect()
     }
 
     #[test]
@@ -213,7 +249,8 @@ mod tests {
 
     #[test]
     fn a_row_is_read_in_image_terms() {
-        // The crop is the image shrunk to half, shifted and turned: the face is rolled by +30 degrees in the image.
+        // The crop is the image shrunk to half, shifted and turned: the face is rolled by +30
+        // degrees in the image.
         let (sin, cos) = (-30.0_f64).to_radians().sin_cos();
         let from_image = SimilarityTransform { a: 0.5 * cos, b: 0.5 * sin, tx: 20.0, ty: 10.0 };
         let crop = Crop { pixels: Vec::new(), side: 96, from_image };
@@ -233,17 +270,30 @@ mod tests {
             twice(&emotions),
             twice(&[7.0, -8.0, 0.9]),
         ];
-        let analysis = Raw(std::array::from_fn(|i| outputs[i].as_slice())).row(1).read(&crop, (200, 120));
+        let analysis =
+            Raw(std::array::from_fn(|i| outputs[i].as_slice())).row(1).read(&crop, (200, 120));
 
         let first = analysis.landmarks[0];
-        assert_eq!((first.kind, analysis.landmarks.len(), analysis.landmarks.basic().len()), ("eyeLeft", 30, 5));
+        assert_eq!(
+            (first.kind, analysis.landmarks.len(), analysis.landmarks.basic().len()),
+            ("eyeLeft", 30, 5)
+        );
         assert!((first.x - 0.5).abs() < 1e-4 && (first.y - 0.5).abs() < 1e-4, "{first:?}");
         assert!((analysis.pose.roll - 33.0).abs() < 1e-3, "{:?}", analysis.pose);
         assert_eq!((analysis.pose.yaw, analysis.pose.pitch), (-12.0, 5.0));
         let attributes = analysis.attributes;
-        assert_eq!((attributes.eyes_open, attributes.mustache, attributes.male, attributes.face_occluded), (0.1, 0.7, 1.0, 0.0));
-        assert_eq!(attributes.emotions.map(|(emotion, _)| emotion)[..3], [Emotion::Calm, Emotion::Sad, Emotion::Happy]);
+        assert_eq!(
+            (attributes.eyes_open, attributes.mustache, attributes.male, attributes.face_occluded),
+            (0.1, 0.7, 1.0, 0.0)
+        );
+        assert_eq!(
+            attributes.emotions.map(|(emotion, _)| emotion)[..3],
+            [Emotion::Calm, Emotion::Sad, Emotion::Happy]
+        );
         assert!(attributes.age.0 < 30 && attributes.age.1 > 30);
-        assert_eq!(attributes.eye_direction, EyeDirection { yaw: 7.0, pitch: -8.0, confidence: 90.0 });
+        assert_eq!(
+            attributes.eye_direction,
+            EyeDirection { yaw: 7.0, pitch: -8.0, confidence: 90.0 }
+        );
     }
 }

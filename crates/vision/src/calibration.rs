@@ -26,17 +26,21 @@ impl Calibration {
             return Err(CalibrationError::Length);
         }
         // A partial order of `None` (not a number) is refused too.
-        if !cosine.iter().all(|value| value.is_finite()) || !cosine.windows(2).all(|pair| pair[0] < pair[1]) {
+        if !cosine.iter().all(|value| value.is_finite())
+            || !cosine.windows(2).all(|pair| pair[0] < pair[1])
+        {
             return Err(CalibrationError::Cosines);
         }
-        if !similarity.iter().all(|value| (0.0..=100.0).contains(value)) || !similarity.windows(2).all(|pair| pair[0] <= pair[1])
+        if !similarity.iter().all(|value| (0.0..=100.0).contains(value))
+            || !similarity.windows(2).all(|pair| pair[0] <= pair[1])
         {
             return Err(CalibrationError::Similarities);
         }
         Ok(Self { cosine, similarity })
     }
 
-    /// The similarity, 0..=100, of two faces whose unit embeddings have this cosine; never decreasing, also in f32's last bit.
+    /// The similarity, 0..=100, of two faces whose unit embeddings have this cosine; never
+    /// decreasing, also in f32's last bit.
     pub fn similarity(&self, cosine: f32) -> f32 {
         let above = self.cosine.partition_point(|knot| *knot <= cosine);
         if above == 0 {
@@ -47,12 +51,14 @@ impl Calibration {
         }
         let (x0, x1) = (self.cosine[above - 1], self.cosine[above]);
         let (y0, y1) = (self.similarity[above - 1], self.similarity[above]);
-        // Every step rounds monotonically in `cosine`; the clamp keeps the last step from passing the next knot.
+        // Every step rounds monotonically in `cosine`; the clamp keeps the last step from passing
+        // the next knot.
         (y0 + (y1 - y0) * ((cosine - x0) / (x1 - x0))).clamp(y0, y1)
     }
 
-    /// The smallest cosine whose [`Self::similarity`] is at least `similarity`, so that comparing cosines with it equals comparing
-    /// similarities with the threshold. Negative infinity if every cosine qualifies, positive infinity if none does.
+    /// The smallest cosine whose [`Self::similarity`] is at least `similarity`, so that comparing
+    /// cosines with it equals comparing similarities with the threshold. Negative infinity if every
+    /// cosine qualifies, positive infinity if none does.
     pub fn cosine_floor(&self, similarity: f32) -> f32 {
         let (first, last) = (self.cosine[0], self.cosine[self.cosine.len() - 1]);
         if self.similarity(first) >= similarity {
@@ -63,11 +69,16 @@ impl Calibration {
         if !reachable {
             return f32::INFINITY;
         }
-        // Bisection over the f32 values themselves, not over the reals: the answer is exact. `low` fails, `high` passes.
+        // Bisection over the f32 values themselves, not over the reals: the answer is exact. `low`
+        // fails, `high` passes.
         let (mut low, mut high) = (ordinal(first), ordinal(last));
         while high - low > 1 {
             let middle = low + (high - low) / 2;
-            if self.similarity(from_ordinal(middle)) >= similarity { high = middle } else { low = middle }
+            if self.similarity(from_ordinal(middle)) >= similarity {
+                high = middle;
+            } else {
+                low = middle;
+            }
         }
         from_ordinal(high)
     }
@@ -91,23 +102,25 @@ mod tests {
     use super::*;
 
     fn sample() -> Calibration {
-        Calibration::new(vec![-1.0, 0.1, 0.35, 0.5, 1.0], vec![0.0, 1.0, 80.0, 99.0, 100.0]).expect("monotone")
+        Calibration::new(vec![-1.0, 0.1, 0.35, 0.5, 1.0], vec![0.0, 1.0, 80.0, 99.0, 100.0])
+            .expect("monotone")
     }
 
     fn arbitrary() -> impl Strategy<Value = Calibration> {
-        (prop::collection::vec(0.0001..1.0_f32, 2..20), prop::collection::vec(0.0..1.0_f32, 20)).prop_map(|(steps, rises)| {
-            let total: f32 = steps.iter().sum();
-            let rise_total: f32 = rises[..steps.len()].iter().sum::<f32>() + 1e-6;
-            let (mut x, mut y) = (-1.0, 0.0_f32);
-            let (mut cosine, mut similarity) = (Vec::new(), Vec::new());
-            for (step, rise) in steps.iter().zip(&rises) {
-                cosine.push(x);
-                similarity.push(y.min(100.0));
-                x += 2.0 * step / total;
-                y += 100.0 * rise / rise_total;
-            }
-            Calibration::new(cosine, similarity).expect("built monotone")
-        })
+        (prop::collection::vec(0.0001..1.0_f32, 2..20), prop::collection::vec(0.0..1.0_f32, 20))
+            .prop_map(|(steps, rises)| {
+                let total: f32 = steps.iter().sum();
+                let rise_total: f32 = rises[..steps.len()].iter().sum::<f32>() + 1e-6;
+                let (mut x, mut y) = (-1.0, 0.0_f32);
+                let (mut cosine, mut similarity) = (Vec::new(), Vec::new());
+                for (step, rise) in steps.iter().zip(&rises) {
+                    cosine.push(x);
+                    similarity.push(y.min(100.0));
+                    x += 2.0 * step / total;
+                    y += 100.0 * rise / rise_total;
+                }
+                Calibration::new(cosine, similarity).expect("built monotone")
+            })
     }
 
     proptest! {
@@ -148,7 +161,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_monotone() {
-        let new = |cosine: &[f32], similarity: &[f32]| Calibration::new(cosine.to_vec(), similarity.to_vec()).unwrap_err();
+        let new = |cosine: &[f32], similarity: &[f32]| {
+            Calibration::new(cosine.to_vec(), similarity.to_vec()).unwrap_err()
+        };
         assert_eq!(new(&[0.0], &[0.0]), CalibrationError::Length);
         assert_eq!(new(&[0.0, 1.0], &[0.0]), CalibrationError::Length);
         assert_eq!(new(&[0.0, 0.0], &[0.0, 1.0]), CalibrationError::Cosines);

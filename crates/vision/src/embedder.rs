@@ -27,12 +27,21 @@ impl Embedder {
         let network = Network::load("embedder", model)?;
         let side = spec.size as usize;
         if network.fixed_size().is_some_and(|size| size != (side, side)) {
-            return Err(network.unusable(format!("its input is {:?}, but the pack says {side}", network.fixed_size())));
+            return Err(network.unusable(format!(
+                "its input is {:?}, but the pack says {side}",
+                network.fixed_size()
+            )));
         }
-        Ok(Self { network, spec: spec.clone(), template: Template::new(spec.alignment, spec.size, 1.0), input: Vec::new() })
+        Ok(Self {
+            network,
+            spec: spec.clone(),
+            template: Template::new(spec.alignment, spec.size, 1.0),
+            input: Vec::new(),
+        })
     }
 
-    /// One run on black, so that the first request pays for no lazy set-up and a wrong output shape is found at start.
+    /// One run on black, so that the first request pays for no lazy set-up and a wrong output shape
+    /// is found at start.
     pub fn warm(&mut self) -> Result<(), VisionError> {
         let mut black = vec![Crop::black(self.spec.size)];
         self.embed_crops(&mut black).map(drop)
@@ -46,7 +55,8 @@ impl Embedder {
     ) -> Result<Vec<Embedding>, VisionError> {
         let mut embeddings = Vec::with_capacity(faces.len());
         for chunk in faces.chunks(BATCH) {
-            let mut crops: Vec<Crop> = chunk.iter().map(|face| aligner.crop(image, face, &self.template)).collect();
+            let mut crops: Vec<Crop> =
+                chunk.iter().map(|face| aligner.crop(image, face, &self.template)).collect();
             embeddings.extend(self.embed_crops(&mut crops)?);
         }
         Ok(embeddings)
@@ -74,7 +84,9 @@ impl Embedder {
         let mut vectors = Vec::with_capacity(crops.len());
         for chunk in crops.chunks(batch) {
             self.input.clear();
-            chunk.iter().for_each(|crop| crop.append_tensor(&self.spec.normalisation, &mut self.input));
+            chunk
+                .iter()
+                .for_each(|crop| crop.append_tensor(&self.spec.normalisation, &mut self.input));
             // A network with a fixed batch gets black crops for the missing ones.
             self.input.resize(self.network.batch(chunk.len()) * 3 * side * side, 0.0);
             let rows = self.input.len() / (3 * side * side);
@@ -90,7 +102,8 @@ impl Embedder {
     }
 }
 
-/// Scales to length one. A zero or non-finite vector becomes the first axis, so that no NaN ever reaches a gallery.
+/// Scales to length one. A zero or non-finite vector becomes the first axis, so that no NaN ever
+/// reaches a gallery.
 fn normalise(vector: &mut [f32]) {
     let length = vector.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
     if length.is_finite() && length > 1e-12 {

@@ -60,7 +60,13 @@ impl Landmarks {
     const BASIC: usize = 5;
 
     pub(crate) fn new(points: impl IntoIterator<Item = (f32, f32)>) -> Self {
-        Self(LANDMARK_TYPES.into_iter().zip(points).map(|(kind, (x, y))| Landmark { kind, x, y }).collect())
+        Self(
+            LANDMARK_TYPES
+                .into_iter()
+                .zip(points)
+                .map(|(kind, (x, y))| Landmark { kind, x, y })
+                .collect(),
+        )
     }
 
     /// The five of `DEFAULT`: both eyes, both mouth corners, nose.
@@ -77,8 +83,8 @@ impl Deref for Landmarks {
     }
 }
 
-/// Where the head points, in degrees: roll is positive clockwise as seen by the viewer, yaw positive towards the right of the image,
-/// pitch positive upwards.
+/// Where the head points, in degrees: roll is positive clockwise as seen by the viewer, yaw
+/// positive towards the right of the image, pitch positive upwards.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Pose {
@@ -111,8 +117,16 @@ pub enum Emotion {
 
 impl Emotion {
     /// In the order of the analyzer's output.
-    pub const ALL: [Self; 8] =
-        [Self::Happy, Self::Sad, Self::Angry, Self::Confused, Self::Disgusted, Self::Surprised, Self::Calm, Self::Fear];
+    pub const ALL: [Self; 8] = [
+        Self::Happy,
+        Self::Sad,
+        Self::Angry,
+        Self::Confused,
+        Self::Disgusted,
+        Self::Surprised,
+        Self::Calm,
+        Self::Fear,
+    ];
 }
 
 /// Where the eyes look: degrees with the signs of [`Pose`], and a confidence of 0..=100.
@@ -124,7 +138,8 @@ pub struct EyeDirection {
     pub confidence: f32,
 }
 
-/// What only an analyzer can tell. The plain numbers are probabilities of `true`, 0..=1; of `male` for gender.
+/// What only an analyzer can tell. The plain numbers are probabilities of `true`, 0..=1; of `male`
+/// for gender.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FaceAttributes {
     pub eyes_open: f32,
@@ -146,7 +161,8 @@ pub struct FaceAttributes {
 /// One analysed face.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Face {
-    /// What the detector gives: the face from forehead to chin, taller than wide when frontal, not clamped to the image.
+    /// What the detector gives: the face from forehead to chin, taller than wide when frontal, not
+    /// clamped to the image.
     pub bounding_box: BoundingBox,
     /// 0..=100.
     pub confidence: f32,

@@ -56,11 +56,17 @@ impl Rect {
     }
 
     pub(crate) fn scaled(&self, factor: f32) -> Self {
-        Self { left: self.left * factor, top: self.top * factor, width: self.width * factor, height: self.height * factor }
+        Self {
+            left: self.left * factor,
+            top: self.top * factor,
+            width: self.width * factor,
+            height: self.height * factor,
+        }
     }
 }
 
-/// A box as ratios of the upright image's width and height, not clamped: a face cut by the edge reaches below 0 or above 1.
+/// A box as ratios of the upright image's width and height, not clamped: a face cut by the edge
+/// reaches below 0 or above 1.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct BoundingBox {
@@ -75,7 +81,12 @@ impl BoundingBox {
     #[allow(clippy::cast_precision_loss, reason = "sides are at most 10,000")]
     pub fn of(rect: &Rect, size: (u32, u32)) -> Self {
         let (width, height) = (size.0 as f32, size.1 as f32);
-        Self { width: rect.width / width, height: rect.height / height, left: rect.left / width, top: rect.top / height }
+        Self {
+            width: rect.width / width,
+            height: rect.height / height,
+            left: rect.left / width,
+            top: rect.top / height,
+        }
     }
 }
 
@@ -89,11 +100,12 @@ pub struct SimilarityTransform {
 }
 
 impl SimilarityTransform {
-    /// The least-squares similarity that takes each `from` to its `to` (Umeyama 1991), without reflection.
+    /// The least-squares similarity that takes each `from` to its `to` (Umeyama 1991), without
+    /// reflection.
     ///
-    /// In two dimensions the problem is linear: with both sets centred and read as complex numbers, the factor `a + ib` is
-    /// `sum(conj(p) q) / sum(|p|^2)`, so no singular value decomposition is needed.
-    /// `None` when the `from` points coincide or a coordinate is not finite.
+    /// In two dimensions the problem is linear: with both sets centred and read as complex numbers,
+    /// the factor `a + ib` is `sum(conj(p) q) / sum(|p|^2)`, so no singular value decomposition is
+    /// needed. `None` when the `from` points coincide or a coordinate is not finite.
     pub fn fit<const N: usize>(from: &[Point; N], to: &[Point; N]) -> Option<Self> {
         if from.iter().chain(to).any(|point| !point.is_finite()) {
             return None;
@@ -121,7 +133,10 @@ impl SimilarityTransform {
     #[allow(clippy::cast_possible_truncation, reason = "pixel coordinates need no more than f32")]
     pub fn apply(&self, point: Point) -> Point {
         let (x, y) = (f64::from(point.x), f64::from(point.y));
-        Point { x: (self.a * x - self.b * y + self.tx) as f32, y: (self.b * x + self.a * y + self.ty) as f32 }
+        Point {
+            x: (self.a * x - self.b * y + self.tx) as f32,
+            y: (self.b * x + self.a * y + self.ty) as f32,
+        }
     }
 
     /// The transform that undoes this one.
@@ -137,7 +152,8 @@ impl SimilarityTransform {
         self.a.hypot(self.b)
     }
 
-    /// The rotation in degrees; positive turns clockwise as seen by a viewer, because y grows downwards.
+    /// The rotation in degrees; positive turns clockwise as seen by a viewer, because y grows
+    /// downwards.
     pub fn rotation_degrees(&self) -> f64 {
         self.b.atan2(self.a).to_degrees()
     }
@@ -148,7 +164,9 @@ fn centroid<const N: usize>(points: &[Point; N]) -> Option<(f64, f64)> {
     if N == 0 {
         return None;
     }
-    let (x, y) = points.iter().fold((0.0, 0.0), |(x, y), point| (x + f64::from(point.x), y + f64::from(point.y)));
+    let (x, y) = points
+        .iter()
+        .fold((0.0, 0.0), |(x, y), point| (x + f64::from(point.x), y + f64::from(point.y)));
     Some((x / N as f64, y / N as f64))
 }
 
@@ -159,27 +177,30 @@ mod tests {
     use super::*;
 
     fn arbitrary_transform() -> impl Strategy<Value = SimilarityTransform> {
-        (0.01..20.0, -std::f64::consts::PI..std::f64::consts::PI, -5_000.0..5_000.0, -5_000.0..5_000.0).prop_map(
-            |(scale, angle, tx, ty): (f64, f64, f64, f64)| SimilarityTransform {
+        (
+            0.01..20.0,
+            -std::f64::consts::PI..std::f64::consts::PI,
+            -5_000.0..5_000.0,
+            -5_000.0..5_000.0,
+        )
+            .prop_map(|(scale, angle, tx, ty): (f64, f64, f64, f64)| SimilarityTransform {
                 a: scale * angle.cos(),
                 b: scale * angle.sin(),
                 tx,
                 ty,
-            },
-        )
+            })
     }
 
     /// Five points with the layout of a face, so never coincident.
     fn arbitrary_landmarks() -> impl Strategy<Value = [Point; 5]> {
-        (0.0..4_000.0_f32, 0.0..4_000.0_f32, 20.0..400.0_f32, prop::array::uniform10(-0.1..0.1_f32)).prop_map(
-            |(x, y, size, noise)| {
+        (0.0..4_000.0_f32, 0.0..4_000.0_f32, 20.0..400.0_f32, prop::array::uniform10(-0.1..0.1_f32))
+            .prop_map(|(x, y, size, noise)| {
                 let layout = [(0.3, 0.4), (0.7, 0.4), (0.5, 0.6), (0.35, 0.8), (0.65, 0.8)];
                 std::array::from_fn(|i| Point {
                     x: x + size * (layout[i].0 + noise[2 * i]),
                     y: y + size * (layout[i].1 + noise[2 * i + 1]),
                 })
-            },
-        )
+            })
     }
 
     proptest! {

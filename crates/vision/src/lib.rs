@@ -1,7 +1,8 @@
 //! Detection, alignment, embedding and analysis of faces with ONNX networks.
 //!
-//! A [`Pack`] says which networks to use and how. [`Vision`] loads them once per worker thread and runs jobs on those threads; a job
-//! gets its worker's [`Networks`] and calls `detect`, `embed` and `analyze` on a decoded [`Image`](crate::image::Image).
+//! A [`Pack`] says which networks to use and how. [`Vision`] loads them once per worker thread and
+//! runs jobs on those threads; a job gets its worker's [`Networks`] and calls `detect`, `embed` and
+//! `analyze` on a decoded [`Image`](crate::image::Image).
 
 use std::path::PathBuf;
 
@@ -28,11 +29,14 @@ pub(crate) mod testing;
 pub use calibration::Calibration;
 pub use detector::Detection;
 pub use embedder::Embedding;
-pub use face::{Emotion, EyeDirection, Face, FaceAttributes, LANDMARK_TYPES, Landmark, Landmarks, Pose, Quality};
+pub use face::{
+    Emotion, EyeDirection, Face, FaceAttributes, LANDMARK_TYPES, Landmark, Landmarks, Pose, Quality,
+};
 pub use geometry::{BoundingBox, Point, Rect, SimilarityTransform};
 pub use networks::{Networks, Stage, StageTimes};
 pub use pack::{
-    Alignment, AnalyzerSpec, ColorOrder, DetectorFamily, DetectorSpec, EmbedderSpec, ModelFile, Normalisation, Pack, PackError,
+    Alignment, AnalyzerSpec, ColorOrder, DetectorFamily, DetectorSpec, EmbedderSpec, ModelFile,
+    Normalisation, Pack, PackError,
 };
 pub use pool::{RunError, Vision, VisionOptions};
 pub use quality::{QualityFilter, Reason, reasons};

@@ -59,7 +59,8 @@ pub struct Networks {
     detector: Detector,
     embedder: Embedder,
     analyzer: Option<Analyzer>,
-    /// Of the crops whose pixels tell the quality: always the same, so that packs do not differ in it.
+    /// Of the crops whose pixels tell the quality: always the same, so that packs do not differ in
+    /// it.
     quality_template: Template,
     aligner: Aligner,
     times: StageTimes,
@@ -93,17 +94,31 @@ impl Networks {
         found
     }
 
-    /// What is known of each face, in the order given. Without an analyzer in the pack: five landmarks, pose estimated from them, no
-    /// attributes.
-    pub fn analyze(&mut self, image: &Image, faces: &[Detection]) -> Result<Vec<Face>, VisionError> {
+    /// What is known of each face, in the order given. Without an analyzer in the pack: five
+    /// landmarks, pose estimated from them, no attributes.
+    pub fn analyze(
+        &mut self,
+        image: &Image,
+        faces: &[Detection],
+    ) -> Result<Vec<Face>, VisionError> {
         let start = Instant::now();
         let analyses = match &mut self.analyzer {
-            Some(analyzer) => analyzer.analyze(&mut self.aligner, &image.pixels, faces)?.into_iter().map(Some).collect(),
+            Some(analyzer) => analyzer
+                .analyze(&mut self.aligner, &image.pixels, faces)?
+                .into_iter()
+                .map(Some)
+                .collect(),
             None => vec![None; faces.len()],
         };
-        let described = faces.iter().zip(analyses).map(|(face, analysis)| self.describe(image, face, analysis)).collect();
-        self.times.analyze +=
-            Stage { wall: start.elapsed(), inference: self.analyzer.as_mut().map(Analyzer::take_time).unwrap_or_default() };
+        let described = faces
+            .iter()
+            .zip(analyses)
+            .map(|(face, analysis)| self.describe(image, face, analysis))
+            .collect();
+        self.times.analyze += Stage {
+            wall: start.elapsed(),
+            inference: self.analyzer.as_mut().map(Analyzer::take_time).unwrap_or_default(),
+        };
         Ok(described)
     }
 
@@ -125,7 +140,11 @@ impl Networks {
     }
 
     /// A unit vector for each face, in the order given.
-    pub fn embed(&mut self, image: &Image, faces: &[&Detection]) -> Result<Vec<Embedding>, VisionError> {
+    pub fn embed(
+        &mut self,
+        image: &Image,
+        faces: &[&Detection],
+    ) -> Result<Vec<Embedding>, VisionError> {
         let start = Instant::now();
         let embeddings = self.embedder.embed(&mut self.aligner, &image.pixels, faces);
         self.times.embed += Stage { wall: start.elapsed(), inference: self.embedder.take_time() };
@@ -151,7 +170,10 @@ impl Networks {
 fn basic_landmarks(face: &Detection, size: (u32, u32)) -> Landmarks {
     let [left_eye, right_eye, nose, left_mouth, right_mouth] = face.landmarks;
     let (width, height) = (size.0 as f32, size.1 as f32);
-    Landmarks::new([left_eye, right_eye, left_mouth, right_mouth, nose].map(|point| (point.x / width, point.y / height)))
+    Landmarks::new(
+        [left_eye, right_eye, left_mouth, right_mouth, nose]
+            .map(|point| (point.x / width, point.y / height)),
+    )
 }
 
 #[cfg(test)]
@@ -177,14 +199,34 @@ mod tests {
         assert_eq!((face.landmarks.len(), face.attributes.is_some()), (5, false));
         let kinds: Vec<_> = face.landmarks.iter().map(|landmark| landmark.kind).collect();
         assert_eq!(kinds, ["eyeLeft", "eyeRight", "mouthLeft", "mouthRight", "nose"]);
-        assert!(face.landmarks.iter().all(|landmark| (0.2..0.8).contains(&landmark.x) && (0.2..0.95).contains(&landmark.y)));
-        assert!(face.pose.roll.abs() < 20.0 && face.pose.yaw.abs() < 45.0 && face.pose.pitch.abs() < 45.0, "{:?}", face.pose);
+        assert!(
+            face.landmarks
+                .iter()
+                .all(|landmark| (0.2..0.8).contains(&landmark.x)
+                    && (0.2..0.95).contains(&landmark.y))
+        );
+        assert!(
+            face.pose.roll.abs() < 20.0
+                && face.pose.yaw.abs() < 45.0
+                && face.pose.pitch.abs() < 45.0,
+            "{:?}",
+            face.pose
+        );
         assert!(face.confidence > 99.0, "{}", face.confidence);
-        assert!(face.quality.brightness > 50.0 && face.quality.sharpness > 70.0, "{:?}", face.quality);
+        assert!(
+            face.quality.brightness > 50.0 && face.quality.sharpness > 70.0,
+            "{:?}",
+            face.quality
+        );
         assert!(face.bounding_box.height > face.bounding_box.width);
         assert_eq!(reasons(face, size, QualityFilter::High), []);
-        assert!(times.detect.inference > Duration::ZERO && times.detect.inference < times.detect.wall);
-        assert_eq!((times.decode, times.analyze.inference), (Duration::from_millis(3), Duration::ZERO));
+        assert!(
+            times.detect.inference > Duration::ZERO && times.detect.inference < times.detect.wall
+        );
+        assert_eq!(
+            (times.decode, times.analyze.inference),
+            (Duration::from_millis(3), Duration::ZERO)
+        );
         assert!(times.analyze.wall > Duration::ZERO);
         assert_eq!(again, super::StageTimes::default(), "taking the times resets them");
     }
@@ -201,7 +243,11 @@ mod tests {
                 let (x, y) = (x as f32 - 256.0, y as f32 - 256.0);
                 let (x, y) = (x * cos + y * sin + 256.0, y * cos - x * sin + 256.0);
                 let inside = (0.0..512.0).contains(&x) && (0.0..512.0).contains(&y);
-                if inside { *upright.pixels.get_pixel(x as u32, y as u32) } else { image::Rgb([90; 3]) }
+                if inside {
+                    *upright.pixels.get_pixel(x as u32, y as u32)
+                } else {
+                    image::Rgb([90; 3])
+                }
             });
             [upright, sideways].map(|image| {
                 let found = networks.detect(&image).expect("detects");

@@ -28,7 +28,8 @@ pub enum PackError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum DetectorFamily {
-    /// Anchor-free, one prediction per cell: `cls_s`, `obj_s`, `bbox_s`, `kps_s` for the strides 8, 16 and 32.
+    /// Anchor-free, one prediction per cell: `cls_s`, `obj_s`, `bbox_s`, `kps_s` for the strides 8,
+    /// 16 and 32.
     Yunet,
     /// InsightFace's SCRFD: two anchors per cell, box sides as distances from the anchor.
     Scrfd,
@@ -102,7 +103,8 @@ pub struct AnalyzerSpec {
     /// Side of the square input in pixels.
     pub size: u32,
     pub alignment: Alignment,
-    /// The template shrinks around the crop's centre by this factor, so that the crop shows more than the face.
+    /// The template shrinks around the crop's centre by this factor, so that the crop shows more
+    /// than the face.
     pub scale: f32,
 }
 
@@ -149,11 +151,15 @@ impl Pack {
     pub fn open(folder: impl AsRef<Path>) -> Result<Self, PackError> {
         let folder = folder.as_ref().to_path_buf();
         let path = folder.join("pack.toml");
-        let text = fs::read_to_string(&path).map_err(|source| PackError::Read { path: path.clone(), source })?;
-        let manifest: Manifest =
-            toml::from_str(&text).map_err(|source| PackError::Parse { path: path.clone(), source: Box::new(source) })?;
-        let calibration =
-            validate(&manifest).map_err(|(field, problem)| PackError::Invalid { path, field: field.to_owned(), problem })?;
+        let text = fs::read_to_string(&path)
+            .map_err(|source| PackError::Read { path: path.clone(), source })?;
+        let manifest: Manifest = toml::from_str(&text)
+            .map_err(|source| PackError::Parse { path: path.clone(), source: Box::new(source) })?;
+        let calibration = validate(&manifest).map_err(|(field, problem)| PackError::Invalid {
+            path,
+            field: field.to_owned(),
+            problem,
+        })?;
         Ok(Self {
             folder,
             name: manifest.name,
@@ -174,13 +180,16 @@ impl Pack {
 
     /// The pack's files: detector, embedder and, if it has one, analyzer.
     pub fn models(&self) -> impl Iterator<Item = &ModelFile> {
-        [&self.detector.model, &self.embedder.model].into_iter().chain(self.analyzer.as_ref().map(|spec| &spec.model))
+        [&self.detector.model, &self.embedder.model]
+            .into_iter()
+            .chain(self.analyzer.as_ref().map(|spec| &spec.model))
     }
 
     /// Reads one file, and hands it out only if its SHA-256 is the stated one.
     pub fn read(&self, model: &ModelFile) -> Result<Vec<u8>, PackError> {
         let path = self.folder.join(&model.file);
-        let bytes = fs::read(&path).map_err(|source| PackError::Read { path: path.clone(), source })?;
+        let bytes =
+            fs::read(&path).map_err(|source| PackError::Read { path: path.clone(), source })?;
         let found = hex(&Sha256::digest(&bytes));
         if !found.eq_ignore_ascii_case(&model.sha256) {
             return Err(PackError::Digest { path, expected: model.sha256.clone(), found });
@@ -204,13 +213,26 @@ fn hex(bytes: &[u8]) -> String {
 
 /// What the types do not already ensure; the error is a field and what is wrong with it.
 fn validate(manifest: &Manifest) -> Result<Calibration, (&'static str, String)> {
-    let ensure = |ok: bool, field, problem: &str| if ok { Ok(()) } else { Err((field, problem.to_owned())) };
+    let ensure =
+        |ok: bool, field, problem: &str| if ok { Ok(()) } else { Err((field, problem.to_owned())) };
     ensure(!manifest.name.is_empty(), "name", "must not be empty")?;
     let unit = 0.0..=1.0;
-    ensure(unit.contains(&manifest.detector.score_threshold), "detector.score_threshold", "must be within 0..=1")?;
+    ensure(
+        unit.contains(&manifest.detector.score_threshold),
+        "detector.score_threshold",
+        "must be within 0..=1",
+    )?;
     ensure(unit.contains(&manifest.detector.nms_iou), "detector.nms_iou", "must be within 0..=1")?;
-    ensure((16..=1024).contains(&manifest.embedder.size), "embedder.size", "must be within 16..=1024")?;
-    ensure((1..=4096).contains(&manifest.embedder.dimensions), "embedder.dimensions", "must be within 1..=4096")?;
+    ensure(
+        (16..=1024).contains(&manifest.embedder.size),
+        "embedder.size",
+        "must be within 16..=1024",
+    )?;
+    ensure(
+        (1..=4096).contains(&manifest.embedder.dimensions),
+        "embedder.dimensions",
+        "must be within 1..=4096",
+    )?;
     for (field, model, normalisation) in [
         ("detector", &manifest.detector.model, Some(&manifest.detector.normalisation)),
         ("embedder", &manifest.embedder.model, Some(&manifest.embedder.normalisation)),
@@ -222,10 +244,12 @@ fn validate(manifest: &Manifest) -> Result<Calibration, (&'static str, String)> 
     ] {
         let plain = model.file.components().count() == 1 && model.file.file_name().is_some();
         ensure(plain, field, "file must be a plain name inside the pack's folder")?;
-        let digits = model.sha256.len() == 64 && model.sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let digits =
+            model.sha256.len() == 64 && model.sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
         ensure(digits, field, "sha256 must be 64 hexadecimal digits")?;
         if let Some(Normalisation { mean, std, .. }) = normalisation {
-            let usable = mean.iter().all(|value| value.is_finite()) && std.iter().all(|value| value.is_finite() && *value > 0.0);
+            let usable = mean.iter().all(|value| value.is_finite())
+                && std.iter().all(|value| value.is_finite() && *value > 0.0);
             ensure(usable, field, "mean must be finite, std finite and positive")?;
         }
     }
@@ -270,7 +294,10 @@ mod tests {
         let folder = folder_with(&manifest());
         let pack = Pack::open(folder.path()).expect("valid");
         pack.verify().expect("all digests match");
-        assert_eq!((pack.name.as_str(), pack.models().count(), pack.embedder.flip), ("test", 3, false));
+        assert_eq!(
+            (pack.name.as_str(), pack.models().count(), pack.embedder.flip),
+            ("test", 3, false)
+        );
         assert_eq!(pack.accuracy["lfw"].as_float(), Some(0.99));
     }
 
@@ -281,7 +308,10 @@ mod tests {
         let pack = Pack::open(folder.path()).expect("valid");
         assert!(pack.read(&pack.detector.model).is_ok());
         let error = pack.verify().expect_err("digest differs");
-        assert!(matches!(&error, PackError::Digest { path, .. } if path.ends_with("embedder.onnx")), "{error}");
+        assert!(
+            matches!(&error, PackError::Digest { path, .. } if path.ends_with("embedder.onnx")),
+            "{error}"
+        );
     }
 
     #[test]
@@ -293,10 +323,15 @@ mod tests {
             ("cosine = [-1.0, 1.0]", "cosine = [1.0, -1.0]", "calibration"),
             ("std = [1.0, 1.0, 1.0]", "std = [1.0, 0.0, 1.0]", "detector"),
         ] {
-            let error = Pack::open(folder_with(&manifest().replacen(from, to, 1)).path()).expect_err(to);
-            assert!(matches!(&error, PackError::Invalid { field: found, .. } if found == field), "{error}");
+            let error =
+                Pack::open(folder_with(&manifest().replacen(from, to, 1)).path()).expect_err(to);
+            assert!(
+                matches!(&error, PackError::Invalid { field: found, .. } if found == field),
+                "{error}"
+            );
         }
-        let error = Pack::open(folder_with(&manifest().replacen("yunet", "retina", 1)).path()).expect_err("unknown family");
+        let error = Pack::open(folder_with(&manifest().replacen("yunet", "retina", 1)).path())
+            .expect_err("unknown family");
         assert!(error.to_string().contains("retina"), "{error}");
         assert!(matches!(Pack::open("/no/such/folder"), Err(PackError::Read { .. })));
     }

@@ -1,4 +1,5 @@
-//! Worker threads with their own networks, behind a bounded queue. Inference never runs on the async threads.
+//! Worker threads with their own networks, behind a bounded queue. Inference never runs on the
+//! async threads.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -42,7 +43,8 @@ pub enum RunError {
 
 type Job = Box<dyn FnOnce(&mut Networks) + Send>;
 
-/// A loaded pack with its workers; clones share them. The workers stop when the last clone is dropped.
+/// A loaded pack with its workers; clones share them. The workers stop when the last clone is
+/// dropped.
 #[derive(Clone)]
 pub struct Vision {
     pool: Arc<Pool>,
@@ -55,7 +57,8 @@ struct Pool {
 }
 
 impl Vision {
-    /// Loads and warms the networks on every worker, all workers at once, and returns when the last is ready.
+    /// Loads and warms the networks on every worker, all workers at once, and returns when the last
+    /// is ready.
     pub fn load(pack: Pack, options: VisionOptions) -> Result<Self, VisionError> {
         runtime::init(None)?;
         let bytes = Arc::new(ModelBytes::read(&pack)?);
@@ -65,7 +68,8 @@ impl Vision {
         let (ready, loaded) = mpsc::channel();
         let workers = (0..options.workers.max(1))
             .map(|index| {
-                let (pack, bytes, waiting, ready) = (Arc::clone(&pack), Arc::clone(&bytes), Arc::clone(&waiting), ready.clone());
+                let (pack, bytes, waiting, ready) =
+                    (Arc::clone(&pack), Arc::clone(&bytes), Arc::clone(&waiting), ready.clone());
                 thread::Builder::new().name(format!("vision-{index}")).spawn(move || {
                     let networks = Networks::load(&pack, &bytes);
                     drop(bytes);
@@ -81,7 +85,8 @@ impl Vision {
             })
             .collect::<Result<Vec<_>, _>>()?;
         drop(ready);
-        // Built before the answers are read, so that an error stops and joins the workers that did load.
+        // Built before the answers are read, so that an error stops and joins the workers that did
+        // load.
         let pool = Pool { pack, jobs: Some(jobs), workers };
         let answers: Vec<_> = loaded.iter().collect();
         answers.into_iter().collect::<Result<(), _>>()?;
@@ -92,9 +97,11 @@ impl Vision {
         &self.pool.pack
     }
 
-    /// Runs a job on a worker thread with its networks; [`RunError::Busy`] at once when the queue is full.
+    /// Runs a job on a worker thread with its networks; [`RunError::Busy`] at once when the queue
+    /// is full.
     ///
-    /// A job whose caller has gone away before its turn is not run. A job that panics answers [`RunError::Failed`].
+    /// A job whose caller has gone away before its turn is not run. A job that panics answers
+    /// [`RunError::Failed`].
     pub async fn run<T, F>(&self, job: F) -> Result<T, RunError>
     where
         T: Send + 'static,
@@ -103,8 +110,8 @@ impl Vision {
         let (answer, answered) = oneshot::channel();
         let task = Box::new(move |networks: &mut Networks| {
             if !answer.is_closed() {
-                let result =
-                    catch_unwind(AssertUnwindSafe(|| job(networks))).map_err(|panic| RunError::Failed(describe(&*panic)));
+                let result = catch_unwind(AssertUnwindSafe(|| job(networks)))
+                    .map_err(|panic| RunError::Failed(describe(&*panic)));
                 let _ = answer.send(result);
             }
         });
@@ -130,7 +137,8 @@ fn work(mut networks: Networks, waiting: &Mutex<Receiver<Job>>) {
 
 fn describe(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic without a message".to_owned())
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "panic without a message".to_owned())
 }
 
 impl Drop for Pool {
@@ -170,13 +178,20 @@ mod tests {
                 networks.embed(&image, &[&faces[0]]).expect("embeds").remove(0)
             })
         };
-        let (first, second) =
-            (embed(reference.faces[0].clone()).await.expect("runs"), embed(reference.faces[1].clone()).await.expect("runs"));
+        let (first, second) = (
+            embed(reference.faces[0].clone()).await.expect("runs"),
+            embed(reference.faces[1].clone()).await.expect("runs"),
+        );
         assert_eq!(first.len(), 128);
         assert!((dot(&first, &first) - 1.0).abs() < 1e-5);
         // The same face, half as large and turned by a right angle and back: still the same person.
         let mut smaller = reference.faces[0].clone();
-        smaller.pixels = image::imageops::resize(&smaller.pixels, 256, 256, image::imageops::FilterType::Triangle);
+        smaller.pixels = image::imageops::resize(
+            &smaller.pixels,
+            256,
+            256,
+            image::imageops::FilterType::Triangle,
+        );
         let again = embed(smaller).await.expect("runs");
         assert!(dot(&first, &again) > 0.9, "{}", dot(&first, &again));
         assert!(dot(&first, &second) < 0.5, "{}", dot(&first, &second));
@@ -185,7 +200,8 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_answered_and_the_worker_lives_on() {
         init_runtime();
-        let vision = Vision::load(default_pack(), VisionOptions { workers: 1, queue: 2 }).expect("loads");
+        let vision =
+            Vision::load(default_pack(), VisionOptions { workers: 1, queue: 2 }).expect("loads");
         let failed = vision.run(|_| -> u8 { panic!("boom") }).await;
         assert_eq!(failed, Err(RunError::Failed("boom".to_owned())));
         assert_eq!(vision.run(|_| 7).await, Ok(7));
@@ -194,7 +210,8 @@ mod tests {
     #[tokio::test]
     async fn a_full_queue_is_busy_at_once_and_abandoned_jobs_are_skipped() {
         init_runtime();
-        let vision = Vision::load(default_pack(), VisionOptions { workers: 1, queue: 2 }).expect("loads");
+        let vision =
+            Vision::load(default_pack(), VisionOptions { workers: 1, queue: 2 }).expect("loads");
         let (release, gate) = mpsc::channel::<()>();
         let (started, running) = oneshot::channel();
         let blocker = tokio::spawn({
@@ -236,7 +253,8 @@ mod tests {
         init_runtime();
         let mut pack = default_pack();
         pack.embedder.dimensions = 64;
-        let error = Vision::load(pack, VisionOptions { workers: 2, queue: 1 }).err().expect("refused");
+        let error =
+            Vision::load(pack, VisionOptions { workers: 2, queue: 1 }).err().expect("refused");
         assert!(matches!(error, VisionError::Network { network: "embedder", .. }), "{error}");
     }
 }

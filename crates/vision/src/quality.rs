@@ -11,7 +11,8 @@ const FACE_RIGHT: f32 = 0.82;
 const FACE_TOP: f32 = 0.25;
 const FACE_BOTTOM: f32 = 0.93;
 
-/// Exponent that spreads mean luma over the scale so that well-lit portraits reach 70 to 95, as in the API's published answers.
+/// Exponent that spreads mean luma over the scale so that well-lit portraits reach 70 to 95, as in
+/// the API's published answers.
 const BRIGHTNESS_GAMMA: f32 = 0.45;
 /// Detail at which sharpness is 50: about that of a crop blurred with a Gaussian of 1.4 pixels.
 const MEDIUM_DETAIL: f32 = 0.02;
@@ -21,9 +22,10 @@ const FLAT_VARIANCE: f32 = 50.0;
 /// Brightness and sharpness from an aligned crop.
 ///
 /// Brightness is the mean luma (Rec. 601, gamma-coded) of the face, as `100 (Y / 255)^0.45`.
-/// Sharpness is the variance of the Laplacian (Pech-Pacheco et al. 2000) over the variance of the luma itself, so that contrast and
-/// lighting cancel, as `100 d / (d + 0.02)`. Because the crop has a fixed scale, it tells how much detail the face has, not how large
-/// it is: an enlarged thumbnail is as blurred as a photo out of focus.
+/// Sharpness is the variance of the Laplacian (Pech-Pacheco et al. 2000) over the variance of the
+/// luma itself, so that contrast and lighting cancel, as `100 d / (d + 0.02)`. Because the crop has
+/// a fixed scale, it tells how much detail the face has, not how large it is: an enlarged thumbnail
+/// is as blurred as a photo out of focus.
 pub(crate) fn measure(crop: &Crop) -> Quality {
     let side = crop.side as usize;
     #[allow(
@@ -33,18 +35,28 @@ pub(crate) fn measure(crop: &Crop) -> Quality {
         reason = "a crop's side is small"
     )]
     let place = |fraction: f32| (fraction * side as f32) as usize;
-    let (left, right, top, bottom) = (place(FACE_LEFT), place(FACE_RIGHT), place(FACE_TOP), place(FACE_BOTTOM));
+    let (left, right, top, bottom) =
+        (place(FACE_LEFT), place(FACE_RIGHT), place(FACE_TOP), place(FACE_BOTTOM));
     let rows: Vec<Vec<f32>> = (top..bottom)
-        .map(|row| crop.pixels[(row * side + left) * 3..(row * side + right) * 3].chunks_exact(3).map(luma).collect())
+        .map(|row| {
+            crop.pixels[(row * side + left) * 3..(row * side + right) * 3]
+                .chunks_exact(3)
+                .map(luma)
+                .collect()
+        })
         .collect();
     let (mean, variance) = moments(rows.iter().flatten().copied());
     let laplacian = rows.windows(3).flat_map(|neighbours| {
         let [above, row, below] = neighbours else { unreachable!("windows of three") };
-        (1..row.len() - 1).map(move |x| above[x] + below[x] + row[x - 1] + row[x + 1] - 4.0 * row[x])
+        (1..row.len() - 1)
+            .map(move |x| above[x] + below[x] + row[x - 1] + row[x + 1] - 4.0 * row[x])
     });
     let (_, detail) = moments(laplacian);
     let detail = detail / (variance + FLAT_VARIANCE);
-    Quality { brightness: 100.0 * (mean / 255.0).powf(BRIGHTNESS_GAMMA), sharpness: 100.0 * detail / (detail + MEDIUM_DETAIL) }
+    Quality {
+        brightness: 100.0 * (mean / 255.0).powf(BRIGHTNESS_GAMMA),
+        sharpness: 100.0 * detail / (detail + MEDIUM_DETAIL),
+    }
 }
 
 fn luma(pixel: &[u8]) -> f32 {
@@ -96,7 +108,8 @@ struct Bar {
     brightness: f32,
     sharpness: f32,
     confidence: f32,
-    /// Longer side of the box over the longer side of the image. The API's smallest face is 40 pixels in 1920, which is 0.021.
+    /// Longer side of the box over the longer side of the image. The API's smallest face is 40
+    /// pixels in 1920, which is 0.021.
     relative_size: f32,
     /// Longer side of the box in pixels: below, there is too little detail to recognise anyone.
     pixels: f32,
@@ -117,7 +130,8 @@ impl QualityFilter {
     }
 }
 
-/// Why `filter` refuses a face in an image of `image_size` (width, height) pixels; empty if it passes.
+/// Why `filter` refuses a face in an image of `image_size` (width, height) pixels; empty if it
+/// passes.
 #[allow(clippy::cast_precision_loss, reason = "sides are at most 10,000")]
 pub fn reasons(face: &Face, image_size: (u32, u32), filter: QualityFilter) -> Vec<Reason> {
     let Some(bar) = filter.bar() else { return Vec::new() };
@@ -184,16 +198,25 @@ mod tests {
     /// Against the textbook formula, pixel by pixel.
     #[test]
     fn the_laplacian_is_taken_at_every_inner_pixel() {
-        let noise = RgbImage::from_fn(112, 112, |x, y| Rgb([((x * 7919 + y * 104_729 + x * y * 31) % 200) as u8; 3]));
+        let noise = RgbImage::from_fn(112, 112, |x, y| {
+            Rgb([((x * 7919 + y * 104_729 + x * y * 31) % 200) as u8; 3])
+        });
         let (left, right, top, bottom) = (20, 91, 28, 104);
         let value = |x: u32, y: u32| f32::from(noise.get_pixel(x, y)[0]);
         let mut laplacian = Vec::new();
         for y in top + 1..bottom - 1 {
             for x in left + 1..right - 1 {
-                laplacian.push(value(x - 1, y) + value(x + 1, y) + value(x, y - 1) + value(x, y + 1) - 4.0 * value(x, y));
+                laplacian.push(
+                    value(x - 1, y) + value(x + 1, y) + value(x, y - 1) + value(x, y + 1)
+                        - 4.0 * value(x, y),
+                );
             }
         }
-        let (_, variance) = moments((top..bottom).flat_map(|y| (left..right).map(move |x| (x, y))).map(|(x, y)| value(x, y)));
+        let (_, variance) = moments(
+            (top..bottom)
+                .flat_map(|y| (left..right).map(move |x| (x, y)))
+                .map(|(x, y)| value(x, y)),
+        );
         let detail = moments(laplacian.into_iter()).1 / (variance + FLAT_VARIANCE);
         let expected = 100.0 * detail / (detail + MEDIUM_DETAIL);
         let got = measure(&crop(noise.clone())).sharpness;
@@ -211,8 +234,13 @@ mod tests {
         }
     }
 
-    const LADDER: [QualityFilter; 5] =
-        [QualityFilter::None, QualityFilter::Low, QualityFilter::Auto, QualityFilter::Medium, QualityFilter::High];
+    const LADDER: [QualityFilter; 5] = [
+        QualityFilter::None,
+        QualityFilter::Low,
+        QualityFilter::Auto,
+        QualityFilter::Medium,
+        QualityFilter::High,
+    ];
 
     #[test]
     fn a_good_face_passes_every_filter() {
@@ -231,10 +259,15 @@ mod tests {
         };
         assert_eq!(fault(|face| face.pose.yaw = -70.0, (640, 480)), [Reason::ExtremePose]);
         assert_eq!(fault(|face| face.pose.pitch = 55.0, (640, 480)), [Reason::ExtremePose]);
-        assert_eq!(fault(|face| face.quality.brightness = 10.0, (640, 480)), [Reason::LowBrightness]);
+        assert_eq!(
+            fault(|face| face.quality.brightness = 10.0, (640, 480)),
+            [Reason::LowBrightness]
+        );
         assert_eq!(fault(|face| face.quality.sharpness = 3.0, (640, 480)), [Reason::LowSharpness]);
         assert_eq!(fault(|face| face.confidence = 60.0, (640, 480)), [Reason::LowConfidence]);
-        let tiny: fn(&mut Face) = |face| face.bounding_box = BoundingBox { width: 0.01, height: 0.01, left: 0.1, top: 0.1 };
+        let tiny: fn(&mut Face) = |face| {
+            face.bounding_box = BoundingBox { width: 0.01, height: 0.01, left: 0.1, top: 0.1 }
+        };
         assert_eq!(fault(tiny, (4000, 3000)), [Reason::SmallBoundingBox]);
         assert_eq!(fault(tiny, (640, 480)), [Reason::SmallBoundingBox, Reason::LowFaceQuality]);
     }
@@ -245,7 +278,8 @@ mod tests {
             let bad = f32::from(step) / 39.0;
             let mut face = good_face();
             face.pose.yaw = 90.0 * bad;
-            face.quality = Quality { brightness: 80.0 * (1.0 - bad), sharpness: 85.0 * (1.0 - bad) };
+            face.quality =
+                Quality { brightness: 80.0 * (1.0 - bad), sharpness: 85.0 * (1.0 - bad) };
             let counts = LADDER.map(|filter| reasons(&face, (640, 480), filter).len());
             assert!(counts.is_sorted(), "{counts:?}");
         }

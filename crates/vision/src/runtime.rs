@@ -18,7 +18,8 @@ const PREFIX: &str = "libonnxruntime.";
 #[cfg(not(any(target_os = "windows", target_os = "macos")))]
 const PREFIX: &str = "libonnxruntime.so";
 
-/// Loads ONNX Runtime from `path`, or from the first place of [`search_folders`] that has it; later calls do nothing.
+/// Loads ONNX Runtime from `path`, or from the first place of [`search_folders`] that has it; later
+/// calls do nothing.
 ///
 /// `ORT_DYLIB_PATH` names the file itself and wins over the folders.
 pub fn init(path: Option<&Path>) -> Result<(), VisionError> {
@@ -35,22 +36,28 @@ fn environment_from(path: Option<&Path>) -> Result<&'static Environment, VisionE
     if let Some(environment) = ENVIRONMENT.get() {
         return Ok(environment);
     }
-    let library = match path.map(Path::to_path_buf).or_else(|| env::var_os("ORT_DYLIB_PATH").map(PathBuf::from)) {
+    let library = match path
+        .map(Path::to_path_buf)
+        .or_else(|| env::var_os("ORT_DYLIB_PATH").map(PathBuf::from))
+    {
         Some(named) => named,
-        None => find(&search_folders()).ok_or_else(|| VisionError::RuntimeMissing { searched: search_folders() })?,
+        None => find(&search_folders())
+            .ok_or_else(|| VisionError::RuntimeMissing { searched: search_folders() })?,
     };
-    let builder = ort::init_from(&library)
-        .map_err(|source| VisionError::RuntimeUnusable { library: library.clone(), reason: source.to_string() })?;
-    let environment = builder
-        .with_name("lookalike")
-        .with_telemetry(false)
-        .build()
-        .map_err(|source| VisionError::RuntimeUnusable { library, reason: source.to_string() })?;
+    let builder = ort::init_from(&library).map_err(|source| VisionError::RuntimeUnusable {
+        library: library.clone(),
+        reason: source.to_string(),
+    })?;
+    let environment =
+        builder.with_name("lookalike").with_telemetry(false).build().map_err(|source| {
+            VisionError::RuntimeUnusable { library, reason: source.to_string() }
+        })?;
     Ok(ENVIRONMENT.get_or_init(|| environment))
 }
 
-/// Where the library is looked for, in this order: `$LOOKALIKE_HOME/.cache/onnxruntime` and `.cache/onnxruntime` of the working
-/// folder (`make` puts it there), the folder of the executable, and `../lib/lookalike` beside that folder.
+/// Where the library is looked for, in this order: `$LOOKALIKE_HOME/.cache/onnxruntime` and
+/// `.cache/onnxruntime` of the working folder (`make` puts it there), the folder of the executable,
+/// and `../lib/lookalike` beside that folder.
 pub fn search_folders() -> Vec<PathBuf> {
     let cache = Path::new(".cache").join("onnxruntime");
     let mut folders = Vec::new();
@@ -71,10 +78,15 @@ fn find(folders: &[PathBuf]) -> Option<PathBuf> {
         let mut names: Vec<PathBuf> = std::fs::read_dir(folder)
             .ok()?
             .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|file| file.file_name().and_then(|name| name.to_str()).is_some_and(|name| name.starts_with(PREFIX)))
+            .filter(|file| {
+                file.file_name()
+                    .and_then(|name| name.to_str())
+                    .is_some_and(|name| name.starts_with(PREFIX))
+            })
             .collect();
         names.sort();
-        let plain = names.iter().position(|file| file.file_name().is_some_and(|name| name == PREFIX));
+        let plain =
+            names.iter().position(|file| file.file_name().is_some_and(|name| name == PREFIX));
         let library = match plain {
             Some(index) => names.swap_remove(index),
             None => names.pop()?,
@@ -105,7 +117,13 @@ mod tests {
 
     #[test]
     fn the_error_says_what_to_do() {
-        let message = VisionError::RuntimeMissing { searched: vec!["/somewhere".into()] }.to_string();
-        assert!(message.contains("/somewhere") && message.contains("make") && message.contains("ORT_DYLIB_PATH"), "{message}");
+        let message =
+            VisionError::RuntimeMissing { searched: vec!["/somewhere".into()] }.to_string();
+        assert!(
+            message.contains("/somewhere")
+                && message.contains("make")
+                && message.contains("ORT_DYLIB_PATH"),
+            "{message}"
+        );
     }
 }

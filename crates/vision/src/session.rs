@@ -1,4 +1,5 @@
-//! One network, loaded: a thin layer over an ONNX Runtime session that also keeps the time spent inside of it.
+//! One network, loaded: a thin layer over an ONNX Runtime session that also keeps the time spent
+//! inside of it.
 
 use std::time::{Duration, Instant};
 
@@ -19,31 +20,42 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// Builds a session that computes on the calling thread alone: parallelism comes from several workers.
+    /// Builds a session that computes on the calling thread alone: parallelism comes from several
+    /// workers.
     ///
-    /// The memory arena is off and so are memory patterns: with input shapes that change from image to image both keep the largest
-    /// sizes ever seen, per session.
+    /// The memory arena is off and so are memory patterns: with input shapes that change from image
+    /// to image both keep the largest sizes ever seen, per session.
     pub fn load(name: &'static str, model: &[u8]) -> Result<Self, VisionError> {
         let environment = runtime::environment()?;
         let session = Session::builder(environment)?
             .with_intra_threads(1)
             .and_then(|builder| builder.with_memory_pattern(false))
-            .and_then(|builder| builder.with_execution_providers([ep::CPU::default().with_arena_allocator(false).build()]))
+            .and_then(|builder| {
+                builder.with_execution_providers([ep::CPU::default()
+                    .with_arena_allocator(false)
+                    .build()])
+            })
             .map_err(ort::Error::from)?
             .commit_from_memory(model)?;
         let [input] = session.inputs() else {
-            return Err(unusable(name, format!("{} inputs instead of one", session.inputs().len())));
+            return Err(unusable(
+                name,
+                format!("{} inputs instead of one", session.inputs().len()),
+            ));
         };
         let ValueType::Tensor { shape, .. } = input.dtype() else {
             return Err(unusable(name, "its input is no tensor".to_owned()));
         };
         let dimensions: Vec<Option<usize>> =
             shape.iter().map(|side| usize::try_from(*side).ok().filter(|side| *side > 0)).collect();
-        let shape: [Option<usize>; 4] = dimensions
-            .try_into()
-            .map_err(|found: Vec<_>| unusable(name, format!("its input has {} dimensions instead of 4", found.len())))?;
+        let shape: [Option<usize>; 4] = dimensions.try_into().map_err(|found: Vec<_>| {
+            unusable(name, format!("its input has {} dimensions instead of 4", found.len()))
+        })?;
         if shape[1].is_some_and(|channels| channels != 3) {
-            return Err(unusable(name, format!("its input has shape {shape:?} instead of [batch, 3, height, width]")));
+            return Err(unusable(
+                name,
+                format!("its input has shape {shape:?} instead of [batch, 3, height, width]"),
+            ));
         }
         Ok(Self { name, session, shape, inside: Duration::ZERO })
     }
@@ -98,18 +110,28 @@ pub(crate) struct Outputs<'a> {
 impl Outputs<'_> {
     /// A named output as a flat slice of exactly `len` values.
     pub fn named(&self, name: &str, len: usize) -> Result<&[f32], VisionError> {
-        let value = self.outputs.get(name).ok_or_else(|| unusable(self.network, format!("it has no output {name}")))?;
+        let value = self
+            .outputs
+            .get(name)
+            .ok_or_else(|| unusable(self.network, format!("it has no output {name}")))?;
         let (shape, values) = value.try_extract_tensor::<f32>()?;
         if values.len() == len {
             Ok(values)
         } else {
-            Err(unusable(self.network, format!("its output {name} has shape {shape:?}, which is not {len} values")))
+            Err(unusable(
+                self.network,
+                format!("its output {name} has shape {shape:?}, which is not {len} values"),
+            ))
         }
     }
 
     /// The `index`-th output in the network's own order, of exactly `len` values.
     pub fn at(&self, index: usize, len: usize) -> Result<&[f32], VisionError> {
-        let name = self.outputs.keys().nth(index).ok_or_else(|| unusable(self.network, format!("it has no output {index}")))?;
+        let name = self
+            .outputs
+            .keys()
+            .nth(index)
+            .ok_or_else(|| unusable(self.network, format!("it has no output {index}")))?;
         self.named(name, len)
     }
 }

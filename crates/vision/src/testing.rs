@@ -1,4 +1,5 @@
-//! What the tests of this module run on: the reference networks and faces of the shared folder, which are not part of the repository.
+//! What the tests of this module run on: the reference networks and faces of the shared folder,
+//! which are not part of the repository.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,14 +16,17 @@ fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 
-/// The folder with `models/` and `data/`: `LOOKALIKE_SHARED`, or `shared` beside the repository. Without one, a line on stderr names
-/// what is not tested.
+/// The folder with `models/` and `data/`: `LOOKALIKE_SHARED`, or `shared` beside the repository.
+/// Without one, a line on stderr names what is not tested.
 fn shared() -> Option<PathBuf> {
     let beside = repository("../shared");
     let folder = std::env::var_os("LOOKALIKE_SHARED").map_or(beside, PathBuf::from);
     let found = folder.join("models/yunet_n_dynamic.onnx").is_file();
     if !found {
-        eprintln!("NOT TESTED: no reference networks in {}; set LOOKALIKE_SHARED", folder.display());
+        eprintln!(
+            "NOT TESTED: no reference networks in {}; set LOOKALIKE_SHARED",
+            folder.display()
+        );
     }
     found.then_some(folder)
 }
@@ -31,7 +35,11 @@ fn shared() -> Option<PathBuf> {
 pub(crate) fn init_runtime() {
     let library = repository(".cache/onnxruntime/libonnxruntime.so");
     let path = std::env::var_os("ORT_DYLIB_PATH").map_or(library, PathBuf::from);
-    assert!(path.is_file(), "this test needs {}: run `make`, which fetches it, or set ORT_DYLIB_PATH", path.display());
+    assert!(
+        path.is_file(),
+        "this test needs {}: run `make`, which fetches it, or set ORT_DYLIB_PATH",
+        path.display()
+    );
     runtime::init(Some(&path)).expect("ONNX Runtime loads");
 }
 
@@ -83,8 +91,8 @@ similarity = [0.0, 1.0, 80.0, 99.0, 100.0]
     (folder, pack)
 }
 
-/// The reference pack on one worker, and generated faces to look at: 512x512 pictures of people who do not exist, one face each, about
-/// half the frame.
+/// The reference pack on one worker, and generated faces to look at: 512x512 pictures of people who
+/// do not exist, one face each, about half the frame.
 pub(crate) struct Reference {
     pub vision: Vision,
     pub faces: Vec<Image>,
@@ -97,8 +105,10 @@ pub(crate) fn reference() -> Option<&'static Reference> {
         init_runtime();
         let (_folder, pack) = reference_pack(&shared.join("models"));
         let vision = Vision::load(pack, VisionOptions { workers: 1, queue: 64 }).expect("loads");
-        let archive = fs::read(shared.join("data/synthetic-faces.tar")).expect("synthetic-faces.tar");
-        let faces = tar_files(&archive).take(6).map(|file| decode(file).expect("a sound JPEG")).collect();
+        let archive =
+            fs::read(shared.join("data/synthetic-faces.tar")).expect("synthetic-faces.tar");
+        let faces =
+            tar_files(&archive).take(6).map(|file| decode(file).expect("a sound JPEG")).collect();
         Some(Reference { vision, faces })
     });
     REFERENCE.as_ref()

@@ -8,7 +8,8 @@ use super::{ids, scattered};
 use crate::gallery::{Gallery, Kind, SearchError, Source};
 use lookalike_search::user_vector;
 use lookalike_store::{
-    Change, ChangeSink, Collection, CollectionKey, FaceVector, FaceVisitor, Missing, PackId, StoreError, StoreResult, UserVisitor,
+    Change, ChangeSink, Collection, CollectionKey, FaceVector, FaceVisitor, Missing, PackId,
+    StoreError, StoreResult, UserVisitor,
 };
 
 const COLLECTION: CollectionKey = CollectionKey(7);
@@ -82,9 +83,15 @@ impl World {
         let _writer = self.writer.lock().unwrap();
         match &change {
             Change::FacesAdded { faces, .. } => {
-                self.shelf.faces.lock().unwrap().extend(faces.iter().map(|face| (face.row, face.vector.clone())));
+                self.shelf
+                    .faces
+                    .lock()
+                    .unwrap()
+                    .extend(faces.iter().map(|face| (face.row, face.vector.clone())));
             }
-            Change::FacesRemoved { rows, .. } => self.shelf.faces.lock().unwrap().retain(|row, _| !rows.contains(row)),
+            Change::FacesRemoved { rows, .. } => {
+                self.shelf.faces.lock().unwrap().retain(|row, _| !rows.contains(row));
+            }
             Change::UserFaces { user, vectors, .. } => {
                 self.shelf.users.lock().unwrap().insert(*user, vectors.clone());
             }
@@ -101,7 +108,10 @@ impl World {
     }
 
     fn add(&self, row: i64, vector: &[f32]) {
-        self.write(Change::FacesAdded { collection: COLLECTION, faces: vec![FaceVector { row, vector: vector.to_vec() }] });
+        self.write(Change::FacesAdded {
+            collection: COLLECTION,
+            faces: vec![FaceVector { row, vector: vector.to_vec() }],
+        });
     }
 
     fn remove(&self, row: i64) {
@@ -126,7 +136,9 @@ async fn eight_writers_leave_no_face_lost_doubled_or_behind() {
             .map(|client| {
                 let (world, vectors) = (Arc::clone(&world), Arc::clone(&vectors));
                 tokio::spawn(async move {
-                    let mut state = (round * CLIENTS + client + 1).cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                    let mut state = (round * CLIENTS + client + 1)
+                        .cast_unsigned()
+                        .wrapping_mul(0x9e37_79b9_7f4a_7c15);
                     for _ in 0..60 {
                         state ^= state << 13;
                         state ^= state >> 7;
@@ -139,9 +151,14 @@ async fn eight_writers_leave_no_face_lost_doubled_or_behind() {
                         } else {
                             world.add(row, vector);
                         }
-                        // Vectors are distinct, and a vector's cosine with itself is 1 up to rounding.
+                        // Vectors are distinct, and a vector's cosine with itself is 1 up to
+                        // rounding.
                         let found = world.search(Kind::Faces, vector, 0.999, 9).await;
-                        assert_eq!(found, if present { vec![] } else { vec![row] }, "an answered write is visible");
+                        assert_eq!(
+                            found,
+                            if present { vec![] } else { vec![row] },
+                            "an answered write is visible"
+                        );
                     }
                 })
             })
@@ -162,7 +179,11 @@ async fn eight_writers_leave_no_face_lost_doubled_or_behind() {
 async fn users_follow_their_faces() {
     let vectors = scattered(4, DIMENSION);
     let world = World::over(Arc::default());
-    let faces = |user, vectors: &[Vec<f32>]| Change::UserFaces { collection: COLLECTION, user, vectors: vectors.to_vec() };
+    let faces = |user, vectors: &[Vec<f32>]| Change::UserFaces {
+        collection: COLLECTION,
+        user,
+        vectors: vectors.to_vec(),
+    };
     world.write(faces(1, &vectors[..2]));
     let of_two = user_vector(&vectors[..2]).unwrap();
     assert_eq!(world.search(Kind::Users, &of_two, 0.999, 5).await, [1]);
@@ -189,7 +210,11 @@ async fn a_dropped_collection_is_gone_and_gives_its_memory_back() {
     for kind in [Kind::Faces, Kind::Users] {
         assert!(world.search(kind, &vectors[3], -1.0, 5).await.is_empty());
     }
-    assert_eq!(world.gallery.size().collections, 0, "a search after the deletion left something that nobody removes");
+    assert_eq!(
+        world.gallery.size().collections,
+        0,
+        "a search after the deletion left something that nobody removes"
+    );
 }
 
 #[tokio::test]

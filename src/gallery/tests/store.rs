@@ -1,4 +1,5 @@
-//! A gallery over a real store: tasks write and search at once, and all that they are answered is compared with a simple reference.
+//! A gallery over a real store: tasks write and search at once, and all that they are answered is
+//! compared with a simple reference.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -8,11 +9,12 @@ use uuid::Uuid;
 use super::scattered;
 use crate::gallery::{Gallery, Kind, Source};
 use lookalike_search::{Hit, cosine, user_vector};
-use lookalike_store::{
-    AssociateFaces, BoundingBox, ChangeSink, CollectionKey, DisassociateFaces, IndexFaces, Location, MAX_FACES_PER_COLLECTION,
-    MAX_FACES_PER_USER, NewCollection, NewFace, PackId, Sqlite, Store,
-};
 use lookalike_store::Tenant;
+use lookalike_store::{
+    AssociateFaces, BoundingBox, ChangeSink, CollectionKey, DisassociateFaces, IndexFaces,
+    Location, MAX_FACES_PER_COLLECTION, MAX_FACES_PER_USER, NewCollection, NewFace, PackId, Sqlite,
+    Store,
+};
 
 const TASKS: usize = 8;
 const DIMENSION: usize = 64;
@@ -79,18 +81,27 @@ struct Reference {
 impl Reference {
     fn vectors(&self, kind: Kind) -> BTreeMap<i64, Vec<f32>> {
         match kind {
-            Kind::Faces => self.faces.iter().map(|(row, (_, vector))| (*row, vector.clone())).collect(),
+            Kind::Faces => {
+                self.faces.iter().map(|(row, (_, vector))| (*row, vector.clone())).collect()
+            }
             Kind::Users => {
-                let vectors = |rows: &BTreeSet<i64>| rows.iter().map(|row| self.faces[row].1.clone()).collect::<Vec<_>>();
-                let users = self.users.iter().filter_map(|(user, (_, rows))| Some((*user, user_vector(&vectors(rows))?)));
+                let vectors = |rows: &BTreeSet<i64>| {
+                    rows.iter().map(|row| self.faces[row].1.clone()).collect::<Vec<_>>()
+                };
+                let users = self
+                    .users
+                    .iter()
+                    .filter_map(|(user, (_, rows))| Some((*user, user_vector(&vectors(rows))?)));
                 users.collect()
             }
         }
     }
 
     fn free_faces(&self, count: usize) -> Vec<i64> {
-        let taken: BTreeSet<i64> = self.users.values().flat_map(|(_, rows)| rows).copied().collect();
-        let free: Vec<i64> = self.faces.keys().copied().filter(|row| !taken.contains(row)).collect();
+        let taken: BTreeSet<i64> =
+            self.users.values().flat_map(|(_, rows)| rows).copied().collect();
+        let free: Vec<i64> =
+            self.faces.keys().copied().filter(|row| !taken.contains(row)).collect();
         // From all over, so that no chunk is emptied at once.
         free.iter().step_by((free.len() / count).max(1)).copied().take(count).collect()
     }
@@ -99,21 +110,27 @@ impl Reference {
         rows.iter().map(|row| self.faces[row].0).collect()
     }
 
-    /// Compares answers with what is there: of these rows an answer holds just those, as far down as it reaches.
+    /// Compares answers with what is there: of these rows an answer holds just those, as far down
+    /// as it reaches.
     async fn check(&self, world: &World, kind: Kind) {
         let vectors = self.vectors(kind);
         let rows = if kind == Kind::Faces { &self.face_rows } else { &self.user_rows };
         for (probe_row, probe) in vectors.iter().take(1).chain(vectors.iter().next_back()) {
-            let mut ranked: Vec<Hit> =
-                vectors.iter().map(|(row, vector)| Hit { id: *row, cosine: cosine(probe, vector) }).collect();
+            let mut ranked: Vec<Hit> = vectors
+                .iter()
+                .map(|(row, vector)| Hit { id: *row, cosine: cosine(probe, vector) })
+                .collect();
             ranked.sort_by(Hit::rank);
             for k in [1, 10, ALL] {
                 let hits = world.search(kind, probe, k).await;
                 assert!(hits.is_sorted_by(|a, b| a.rank(b).is_lt()), "out of order or doubled");
                 assert_eq!(hits[0].id, *probe_row, "a vector finds itself first");
-                let reached = |hit: &Hit| hits.len() < k || hits.last().is_some_and(|last| hit.rank(last).is_le());
+                let reached = |hit: &Hit| {
+                    hits.len() < k || hits.last().is_some_and(|last| hit.rank(last).is_le())
+                };
                 let expected: Vec<Hit> = ranked.iter().copied().filter(reached).collect();
-                let found: Vec<Hit> = hits.iter().copied().filter(|hit| rows.contains(&hit.id)).collect();
+                let found: Vec<Hit> =
+                    hits.iter().copied().filter(|hit| rows.contains(&hit.id)).collect();
                 assert_eq!(found, expected, "{kind:?}, k = {k}");
             }
         }
@@ -160,7 +177,11 @@ impl Task {
 
     async fn delete_faces(&mut self) {
         let rows = self.reference.free_faces(DELETED_FACES);
-        self.world.store.delete_faces(self.world.collection, &self.reference.ids(&rows)).await.unwrap();
+        self.world
+            .store
+            .delete_faces(self.world.collection, &self.reference.ids(&rows))
+            .await
+            .unwrap();
         self.reference.faces.retain(|row, _| !rows.contains(row));
     }
 
@@ -231,7 +252,9 @@ async fn eight_tasks_agree_with_their_references(location: Location) {
         .zip(vectors.chunks(faces_each))
         .map(|(number, vectors)| {
             let (world, vectors) = (Arc::clone(&world), vectors.to_vec());
-            tokio::spawn(Task { world, number, vectors, calls: 0, reference: Reference::default() }.run())
+            tokio::spawn(
+                Task { world, number, vectors, calls: 0, reference: Reference::default() }.run(),
+            )
         })
         .collect();
     let mut all = Reference::default();

@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::operations::support::Context;
 use crate::operations::support::context::store_error;
 use crate::operations::tags::tag_resource::TagResource;
-use crate::operations::support::Context;
-use aws_json::Operation;
-use aws_json::ApiResult;
-use aws_json::constraint::{Required, request};
 use crate::shapes::{CollectionId, Tags};
+use aws_json::ApiResult;
+use aws_json::Operation;
+use aws_json::constraint::{Required, request};
 use lookalike_store::NewCollection;
 
 pub struct CreateCollection;
@@ -50,7 +50,10 @@ impl Operation for CreateCollection {
             max_collections: None,
         };
         let store = &context.app.store;
-        let collection = store.create_collection(&context.tenant, new).await.map_err(|error| store_error(error, name, ""))?;
+        let collection = store
+            .create_collection(&context.tenant, new)
+            .await
+            .map_err(|error| store_error(error, name, ""))?;
         Ok(Output {
             status_code: 200,
             collection_arn: context.tenant.collection_arn(name),

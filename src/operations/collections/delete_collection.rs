@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::operations::support::context::store_error;
 use crate::operations::support::Context;
-use aws_json::Operation;
-use aws_json::ApiResult;
-use aws_json::constraint::{Required, request};
+use crate::operations::support::context::store_error;
 use crate::shapes::CollectionId;
+use aws_json::ApiResult;
+use aws_json::Operation;
+use aws_json::constraint::{Required, request};
 
 pub struct DeleteCollection;
 

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::operations::support::Context;
+use crate::shapes::CollectionId;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
-use crate::shapes::CollectionId;
 use aws_json::{ApiError, ApiResult, ErrorCode};
 
 pub struct DescribeCollection;
@@ -37,14 +37,19 @@ impl Operation for DescribeCollection {
     type Output = Output;
 
     async fn run(context: &Context, input: Input) -> ApiResult<Output> {
-        let collection = context.collection(&input.collection_id).await.map_err(|error| match error.code() {
-            // AWS words this one differently here.
-            ErrorCode::ResourceNotFoundException => {
-                ApiError::new(error.code(), format!("Collection:{} not found!", *input.collection_id))
-            }
-            _ => error,
-        })?;
-        #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 are exact in 53 bits")]
+        let collection =
+            context.collection(&input.collection_id).await.map_err(|error| match error.code() {
+                // AWS words this one differently here.
+                ErrorCode::ResourceNotFoundException => ApiError::new(
+                    error.code(),
+                    format!("Collection:{} not found!", *input.collection_id),
+                ),
+                _ => error,
+            })?;
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "milliseconds since 1970 are exact in 53 bits"
+        )]
         let creation_timestamp = collection.created_at as f64 / 1000.0;
         Ok(Output {
             face_count: collection.face_count,

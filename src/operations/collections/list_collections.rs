@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::operations::support::context::store_error;
 use crate::operations::support::{Context, DEFAULT_PAGE};
-use aws_json::Operation;
-use aws_json::ApiResult;
-use aws_json::constraint::request;
 use crate::shapes::{PageSize, PaginationToken};
+use aws_json::ApiResult;
+use aws_json::Operation;
+use aws_json::constraint::request;
 use aws_json::page::{Listing, Page};
 use lookalike_store::CollectionKey;
 
@@ -38,14 +38,22 @@ impl Operation for ListCollections {
     type Output = Output;
 
     async fn run(context: &Context, input: Input) -> ApiResult<Output> {
-        let listing = Listing { parts: &["ListCollections", &context.tenant.account, &context.tenant.region] };
-        let after = listing.after(input.next_token.as_ref().map(PaginationToken::as_str))?.map(|key| CollectionKey(i64::from_be_bytes(key)));
-        let size = input.max_results.map(PageSize::get).filter(|&size| size > 0).unwrap_or(DEFAULT_PAGE);
+        let listing = Listing {
+            parts: &["ListCollections", &context.tenant.account, &context.tenant.region],
+        };
+        let after = listing
+            .after(input.next_token.as_ref().map(PaginationToken::as_str))?
+            .map(|key| CollectionKey(i64::from_be_bytes(key)));
+        let size =
+            input.max_results.map(PageSize::get).filter(|&size| size > 0).unwrap_or(DEFAULT_PAGE);
         let found = context.app.store.list_collections(&context.tenant, after, size + 1).await;
         let page = Page::cut(found.map_err(|error| store_error(error, "", ""))?, size);
         let next_token = page.last_if_more().map(|last| listing.token(&last.key.0.to_be_bytes()));
-        let (collection_ids, face_model_versions) =
-            page.items.into_iter().map(|collection| (collection.name, collection.model_version)).unzip();
+        let (collection_ids, face_model_versions) = page
+            .items
+            .into_iter()
+            .map(|collection| (collection.name, collection.model_version))
+            .unzip();
         Ok(Output { collection_ids, next_token, face_model_versions })
     }
 }

@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::operations::support::context::store_error;
 use crate::operations::support::Context;
-use aws_json::Operation;
-use aws_json::ApiResult;
-use aws_json::constraint::{Required, request};
+use crate::operations::support::context::store_error;
 use crate::shapes::{CollectionId, FaceId, FaceIds};
+use aws_json::ApiResult;
+use aws_json::Operation;
+use aws_json::constraint::{Required, request};
 use lookalike_store::FaceDeletion;
 
 pub struct DeleteFaces;
@@ -49,16 +49,24 @@ impl Operation for DeleteFaces {
         let face_ids: Vec<Uuid> = input.face_ids.iter().map(FaceId::uuid).collect();
         let results = context.app.store.delete_faces(collection.key, &face_ids).await;
         let mut output = Output::default();
-        for (face_id, result) in results.map_err(|error| store_error(error, &collection.name, ""))? {
+        for (face_id, result) in
+            results.map_err(|error| store_error(error, &collection.name, ""))?
+        {
             let (user_id, reason) = match result {
                 FaceDeletion::Deleted => {
                     output.deleted_faces.push(face_id);
                     continue;
                 }
                 FaceDeletion::NotFound => (None, "FACE_NOT_FOUND"),
-                FaceDeletion::AssociatedTo(user_id) => (Some(user_id), "ASSOCIATED_TO_AN_EXISTING_USER"),
+                FaceDeletion::AssociatedTo(user_id) => {
+                    (Some(user_id), "ASSOCIATED_TO_AN_EXISTING_USER")
+                }
             };
-            output.unsuccessful_face_deletions.push(UnsuccessfulFaceDeletion { face_id, user_id, reasons: [reason] });
+            output.unsuccessful_face_deletions.push(UnsuccessfulFaceDeletion {
+                face_id,
+                user_id,
+                reasons: [reason],
+            });
         }
         Ok(output)
     }

@@ -11,13 +11,13 @@ use crate::operations::support::context::store_error;
 use crate::operations::support::face::{AttributeList, BoundingBox, FaceDetail, Wanted};
 use crate::operations::support::scene::{FilterName, ModelRules, Scene, filter_or};
 use crate::operations::support::{Context, IMAGE_BODY_BYTES};
-use aws_json::Operation;
-use aws_json::ApiResult;
-use aws_json::constraint::{Required, request};
 use crate::shapes::Image;
 use crate::shapes::{CollectionId, ExternalImageId, MaxFacesToIndex};
-use aws_json::shapes::Choice;
+use aws_json::ApiResult;
 use aws_json::Number;
+use aws_json::Operation;
+use aws_json::constraint::{Required, request};
+use aws_json::shapes::Choice;
 use lookalike_store::{self, MAX_FACES_PER_COLLECTION, NewFace};
 use lookalike_vision::{self, Embedding, QualityFilter, Reason};
 
@@ -107,7 +107,11 @@ impl Operation for IndexFaces {
                 let scene = Scene::look(networks, &bytes, rules)?;
                 let (chosen, refused) = select(&scene, filter, max_faces);
                 let embeddings = scene.embed(networks, &chosen)?;
-                Ok((image_sha256, scene, Selection { indexed: chosen.into_iter().zip(embeddings).collect(), refused }))
+                Ok((
+                    image_sha256,
+                    scene,
+                    Selection { indexed: chosen.into_iter().zip(embeddings).collect(), refused },
+                ))
             })
             .await?;
 
@@ -118,10 +122,19 @@ impl Operation for IndexFaces {
             image_id: image_id(&image_sha256, external_image_id.as_deref()),
             external_image_id,
             model_version: collection.model_version.clone(),
-            faces: selection.indexed.iter().map(|(index, embedding)| new_face(&scene, *index, embedding)).collect(),
+            faces: selection
+                .indexed
+                .iter()
+                .map(|(index, embedding)| new_face(&scene, *index, embedding))
+                .collect(),
             max_faces: MAX_FACES_PER_COLLECTION,
         };
-        let stored = context.app.store.index_faces(new).await.map_err(|error| store_error(error, &collection.name, ""))?;
+        let stored = context
+            .app
+            .store
+            .index_faces(new)
+            .await
+            .map_err(|error| store_error(error, &collection.name, ""))?;
         debug!(target: "lookalike::stages", store = started.elapsed().as_secs_f64() * 1000.0, "faces stored");
 
         let wanted = Wanted::from(input.detection_attributes);
@@ -130,7 +143,10 @@ impl Operation for IndexFaces {
             face_records: stored
                 .into_iter()
                 .zip(&selection.indexed)
-                .map(|(face, (index, _))| FaceRecord { face: face.into(), face_detail: detail(*index) })
+                .map(|(face, (index, _))| FaceRecord {
+                    face: face.into(),
+                    face_detail: detail(*index),
+                })
                 .collect(),
             orientation_correction: scene.orientation,
             face_model_version: collection.model_version,
@@ -143,13 +159,19 @@ impl Operation for IndexFaces {
     }
 }
 
-/// Which faces are indexed and why the others are not: those that the filter refuses, then, beyond `max_faces`, those that the
-/// default filter would refuse, then the smallest. Both lists are largest first.
-fn select(scene: &Scene, filter: QualityFilter, max_faces: usize) -> (Vec<usize>, Vec<(usize, Vec<Reason>)>) {
+/// Which faces are indexed and why the others are not: those that the filter refuses, then, beyond
+/// `max_faces`, those that the default filter would refuse, then the smallest. Both lists are
+/// largest first.
+fn select(
+    scene: &Scene,
+    filter: QualityFilter,
+    max_faces: usize,
+) -> (Vec<usize>, Vec<(usize, Vec<Reason>)>) {
     let mut chosen = scene.passing(filter);
     if chosen.len() > max_faces {
-        let (good, poor): (Vec<usize>, Vec<usize>) =
-            chosen.into_iter().partition(|&index| scene.reasons(index, QualityFilter::Auto).is_empty());
+        let (good, poor): (Vec<usize>, Vec<usize>) = chosen
+            .into_iter()
+            .partition(|&index| scene.reasons(index, QualityFilter::Auto).is_empty());
         chosen = good.into_iter().chain(poor).take(max_faces).collect();
         chosen.sort_unstable();
     }

@@ -4,14 +4,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use crate::operations::support::context::store_error;
-use crate::operations::support::DEFAULT_PAGE;
-use crate::operations::support::stored_face::StoredFace;
 use crate::operations::support::Context;
-use aws_json::Operation;
-use aws_json::ApiResult;
-use aws_json::constraint::{Required, request};
+use crate::operations::support::DEFAULT_PAGE;
+use crate::operations::support::context::store_error;
+use crate::operations::support::stored_face::StoredFace;
 use crate::shapes::{CollectionId, FaceId, FaceIds, PageSize, PaginationToken, UserId};
+use aws_json::ApiResult;
+use aws_json::Operation;
+use aws_json::constraint::{Required, request};
 use aws_json::page::{Listing, Page};
 use lookalike_store::FaceFilter;
 
@@ -52,10 +52,14 @@ impl Operation for ListFaces {
         };
         let (key, filtered) = (collection.key.0.to_string(), fingerprint(&filter));
         let listing = Listing { parts: &["ListFaces", &key, &filtered] };
-        let after = listing.after(input.next_token.as_ref().map(PaginationToken::as_str))?.map(Uuid::from_bytes);
-        let size = input.max_results.map(PageSize::get).filter(|&size| size > 0).unwrap_or(DEFAULT_PAGE);
+        let after = listing
+            .after(input.next_token.as_ref().map(PaginationToken::as_str))?
+            .map(Uuid::from_bytes);
+        let size =
+            input.max_results.map(PageSize::get).filter(|&size| size > 0).unwrap_or(DEFAULT_PAGE);
         let found = context.app.store.list_faces(collection.key, after, size + 1, filter).await;
-        let page = Page::cut(found.map_err(|error| store_error(error, &collection.name, ""))?, size);
+        let page =
+            Page::cut(found.map_err(|error| store_error(error, &collection.name, ""))?, size);
         let next_token = page.last_if_more().map(|last| listing.token(last.face_id.as_bytes()));
         Ok(Output {
             faces: page.items.into_iter().map(StoredFace::from).collect(),

@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::operations::support::Context;
 use crate::operations::support::context::store_error;
 use crate::operations::support::matches::{self, FaceMatch, MatchOptions, face_not_found};
-use crate::operations::support::Context;
-use aws_json::Operation;
-use aws_json::constraint::{Required, request};
 use crate::shapes::{CollectionId, FaceId, MaxFaces, Percent};
 use aws_json::ApiResult;
+use aws_json::Operation;
+use aws_json::constraint::{Required, request};
 
 pub struct SearchFaces;
 
@@ -42,8 +42,11 @@ impl Operation for SearchFaces {
         let collection = context.searchable_collection(&input.collection_id).await?;
         let face_id = input.face_id.uuid();
         let searched = context.app.store.face_vector(collection.key, face_id).await;
-        let searched = searched.map_err(|error| store_error(error, &collection.name, ""))?.ok_or_else(face_not_found)?;
-        let options = MatchOptions::faces(input.max_faces, input.face_match_threshold).except(searched.row);
+        let searched = searched
+            .map_err(|error| store_error(error, &collection.name, ""))?
+            .ok_or_else(face_not_found)?;
+        let options =
+            MatchOptions::faces(input.max_faces, input.face_match_threshold).except(searched.row);
         Ok(Output {
             searched_face_id: face_id,
             face_matches: matches::faces(context, &collection, &searched.vector, options).await?,

@@ -6,12 +6,12 @@ use crate::operations::support::face::BoundingBox;
 use crate::operations::support::matches::{self, FaceMatch, MatchOptions};
 use crate::operations::support::scene::{FilterName, Scene, filter_or};
 use crate::operations::support::{Context, IMAGE_BODY_BYTES};
-use aws_json::Operation;
-use aws_json::constraint::{Required, request};
 use crate::shapes::Image;
 use crate::shapes::{CollectionId, MaxFaces, Percent};
-use aws_json::shapes::Choice;
 use aws_json::Number;
+use aws_json::Operation;
+use aws_json::constraint::{Required, request};
+use aws_json::shapes::Choice;
 use aws_json::{ApiError, ApiResult, ErrorCode};
 use lookalike_vision::QualityFilter;
 
@@ -70,5 +70,8 @@ impl Operation for SearchFacesByImage {
 }
 
 fn no_faces() -> ApiError {
-    ApiError::new(ErrorCode::InvalidParameterException, "There are no faces in the image. Should be at least 1.")
+    ApiError::new(
+        ErrorCode::InvalidParameterException,
+        "There are no faces in the image. Should be at least 1.",
+    )
 }

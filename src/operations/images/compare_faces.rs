@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 use crate::operations::support::face::{BoundingBox, ComparedFace};
 use crate::operations::support::scene::{FilterName, Scene, filter_or};
 use crate::operations::support::{Context, IMAGE_BODY_BYTES};
-use aws_json::Operation;
-use aws_json::constraint::{Required, request};
 use crate::shapes::Image;
 use crate::shapes::Percent;
-use aws_json::shapes::Choice;
 use aws_json::Number;
+use aws_json::Operation;
+use aws_json::constraint::{Required, request};
+use aws_json::shapes::Choice;
 use aws_json::{ApiError, ApiResult};
 use lookalike_search::cosine;
 use lookalike_vision::QualityFilter;
@@ -66,14 +66,18 @@ impl Operation for CompareFaces {
     async fn run(context: &Context, input: Input) -> ApiResult<Output> {
         let rules = context.newest_rules();
         let filter = filter_or(input.quality_filter.as_ref(), QualityFilter::None);
-        let threshold = input.similarity_threshold.map_or(DEFAULT_THRESHOLD, |Percent(threshold)| threshold);
-        let (source, target) = (input.source_image.into_inner().place()?, input.target_image.into_inner().place()?);
-        let (source, target) = (context.image_bytes(source).await?, context.image_bytes(target).await?);
+        let threshold =
+            input.similarity_threshold.map_or(DEFAULT_THRESHOLD, |Percent(threshold)| threshold);
+        let (source, target) =
+            (input.source_image.into_inner().place()?, input.target_image.into_inner().place()?);
+        let (source, target) =
+            (context.image_bytes(source).await?, context.image_bytes(target).await?);
         let (source, largest, target, cosines) = context
             .with_networks(move |networks| {
                 let source = Scene::look(networks, &source, rules)?;
                 // AWS says no more than this when either image shows no usable face.
-                let largest = *source.passing(filter).first().ok_or_else(ApiError::invalid_parameters)?;
+                let largest =
+                    *source.passing(filter).first().ok_or_else(ApiError::invalid_parameters)?;
                 let target = Scene::look(networks, &target, rules)?;
                 let passing = target.passing(filter);
                 if passing.is_empty() {
@@ -81,8 +85,10 @@ impl Operation for CompareFaces {
                 }
                 let probe = source.embed(networks, &[largest])?.swap_remove(0);
                 let others = target.embed(networks, &passing)?;
-                let cosines: Vec<(usize, f32)> =
-                    passing.into_iter().zip(others.iter().map(|other| cosine(&probe, other))).collect();
+                let cosines: Vec<(usize, f32)> = passing
+                    .into_iter()
+                    .zip(others.iter().map(|other| cosine(&probe, other)))
+                    .collect();
                 Ok((source, largest, target, cosines))
             })
             .await?;
@@ -101,7 +107,10 @@ impl Operation for CompareFaces {
         face_matches.sort_by(|a, b| b.similarity.0.total_cmp(&a.similarity.0));
         let face = &source.faces[largest];
         Ok(Output {
-            source_image_face: SourceImageFace { bounding_box: face.bounding_box.into(), confidence: Number(face.confidence) },
+            source_image_face: SourceImageFace {
+                bounding_box: face.bounding_box.into(),
+                confidence: Number(face.confidence),
+            },
             face_matches,
             unmatched_faces,
             source_image_orientation_correction: source.orientation,

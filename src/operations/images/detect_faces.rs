@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::operations::support::face::{AttributeList, FaceDetail, Wanted};
 use crate::operations::support::scene::{Scene, log_stages};
 use crate::operations::support::{Context, IMAGE_BODY_BYTES};
-use aws_json::Operation;
-use aws_json::ApiResult;
-use aws_json::constraint::{Required, request};
 use crate::shapes::Image;
+use aws_json::ApiResult;
+use aws_json::Operation;
+use aws_json::constraint::{Required, request};
 
 pub struct DetectFaces;
 

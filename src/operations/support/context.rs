@@ -1,17 +1,18 @@
-//! What every operation needs of its request: the tenant's collections, the image's bytes, a turn on the networks.
+//! What every operation needs of its request: the tenant's collections, the image's bytes, a turn
+//! on the networks.
 
 use std::sync::Arc;
 
 use tracing::warn;
 
 use super::scene::ModelRules;
+use crate::app::App;
+use crate::objects::ImageBytes;
 use crate::shapes::Place;
 use crate::shapes::{CollectionId, ResourceArn, S3ObjectVersion};
 use aws_json::{ApiError, ApiResult, ErrorCode};
-use crate::app::App;
-use crate::objects::ImageBytes;
-use lookalike_store::{Collection, Existing, Missing, Quota, StoreError};
 use lookalike_store::Tenant;
+use lookalike_store::{Collection, Existing, Missing, Quota, StoreError};
 use lookalike_vision::{Networks, RunError};
 
 /// One request that has passed all checks of the wire and of the model.
@@ -23,10 +24,15 @@ pub struct Context {
 impl Context {
     /// The tenant's collection of that name.
     pub async fn collection(&self, id: &CollectionId) -> ApiResult<Collection> {
-        self.app.store.collection(&self.tenant, id.as_str()).await.map_err(|error| store_error(error, id.as_str(), ""))
+        self.app
+            .store
+            .collection(&self.tenant, id.as_str())
+            .await
+            .map_err(|error| store_error(error, id.as_str(), ""))
     }
 
-    /// The same for an operation that embeds or compares: vectors of another pack mean nothing to this one.
+    /// The same for an operation that embeds or compares: vectors of another pack mean nothing to
+    /// this one.
     pub async fn searchable_collection(&self, id: &CollectionId) -> ApiResult<Collection> {
         let collection = self.collection(id).await?;
         let served = self.app.pack_id();
@@ -34,7 +40,11 @@ impl Context {
             let (its, ours) = (&collection.pack, &served);
             warn!(
                 collection = id.as_str(),
-                "the collection belongs to pack {} {}, the server runs {} {}", its.name, its.version, ours.name, ours.version
+                "the collection belongs to pack {} {}, the server runs {} {}",
+                its.name,
+                its.version,
+                ours.name,
+                ours.version
             );
             return Err(ApiError::new(
                 ErrorCode::InvalidParameterException,
@@ -53,14 +63,18 @@ impl Context {
         ModelRules::of(&self.app.face_model_version)
     }
 
-    /// The name of the collection behind an ARN, with or without the leading `arn:`; it has to be the tenant's own.
+    /// The name of the collection behind an ARN, with or without the leading `arn:`; it has to be
+    /// the tenant's own.
     pub fn tagged<'a>(&self, arn: &'a ResourceArn) -> ApiResult<&'a str> {
         let name = arn.resource().unwrap_or_default();
         let bare = arn.as_str().strip_prefix("arn:").unwrap_or(arn.as_str());
         if bare == self.tenant.collection_arn(name) {
             return Ok(name);
         }
-        Err(ApiError::new(ErrorCode::ResourceNotFoundException, format!("The resource {arn} does not exist")))
+        Err(ApiError::new(
+            ErrorCode::ResourceNotFoundException,
+            format!("The resource {arn} does not exist"),
+        ))
     }
 
     /// The bytes of an image.
@@ -87,18 +101,23 @@ impl Context {
     }
 }
 
-/// What the client reads of a store's refusal. AWS publishes no texts for the user and quota errors.
+/// What the client reads of a store's refusal. AWS publishes no texts for the user and quota
+/// errors.
 pub fn store_error(error: StoreError, collection: &str, user: &str) -> ApiError {
     match error {
         StoreError::NotFound(Missing::Collection) => ApiError::collection_not_found(collection),
         StoreError::NotFound(Missing::User) => ApiError::user_not_found(user),
-        StoreError::AlreadyExists(Existing::Collection) => {
-            ApiError::new(ErrorCode::ResourceAlreadyExistsException, format!("The collection id: {collection} already exists"))
+        StoreError::AlreadyExists(Existing::Collection) => ApiError::new(
+            ErrorCode::ResourceAlreadyExistsException,
+            format!("The collection id: {collection} already exists"),
+        ),
+        StoreError::AlreadyExists(Existing::User) => ApiError::new(
+            ErrorCode::ConflictException,
+            "A User with the same Id already exists within the collection.",
+        ),
+        StoreError::Quota(quota) => {
+            ApiError::new(ErrorCode::ServiceQuotaExceededException, quota_text(quota))
         }
-        StoreError::AlreadyExists(Existing::User) => {
-            ApiError::new(ErrorCode::ConflictException, "A User with the same Id already exists within the collection.")
-        }
-        StoreError::Quota(quota) => ApiError::new(ErrorCode::ServiceQuotaExceededException, quota_text(quota)),
         // The caller that knows the token words this one.
         error => ApiError::internal(error),
     }

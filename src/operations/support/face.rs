@@ -3,8 +3,8 @@
 use serde::ser::SerializeStruct as _;
 use serde::{Serialize, Serializer};
 
-use aws_json::shapes::{Choice, List, Named};
 use aws_json::Number;
+use aws_json::shapes::{Choice, List, Named};
 use lookalike_vision::{self, Emotion, FaceAttributes};
 
 /// Left, top, width and height as shares of the upright image; they may reach past its edges.
@@ -19,13 +19,23 @@ pub struct BoundingBox {
 
 impl From<lookalike_vision::BoundingBox> for BoundingBox {
     fn from(b: lookalike_vision::BoundingBox) -> Self {
-        Self { width: Number(b.width), height: Number(b.height), left: Number(b.left), top: Number(b.top) }
+        Self {
+            width: Number(b.width),
+            height: Number(b.height),
+            left: Number(b.left),
+            top: Number(b.top),
+        }
     }
 }
 
 impl From<lookalike_store::BoundingBox> for BoundingBox {
     fn from(b: lookalike_store::BoundingBox) -> Self {
-        Self { width: Number(b.width), height: Number(b.height), left: Number(b.left), top: Number(b.top) }
+        Self {
+            width: Number(b.width),
+            height: Number(b.height),
+            left: Number(b.left),
+            top: Number(b.top),
+        }
     }
 }
 
@@ -138,7 +148,9 @@ impl Serialize for Extras {
             match extra {
                 Extra::AgeRange(age_range) => members.serialize_field("AgeRange", age_range)?,
                 Extra::Emotions(emotions) => members.serialize_field("Emotions", emotions)?,
-                Extra::EyeDirection(direction) => members.serialize_field("EyeDirection", direction)?,
+                Extra::EyeDirection(direction) => {
+                    members.serialize_field("EyeDirection", direction)?;
+                }
                 Extra::Gender(gender) => members.serialize_field("Gender", gender)?,
                 Extra::Flag(name, flag) => members.serialize_field(name, flag)?,
             }
@@ -216,9 +228,20 @@ impl FaceDetail {
             bounding_box: face.bounding_box.into(),
             confidence: Number(face.confidence),
             landmarks: shown.iter().map(Landmark::from).collect(),
-            pose: Pose { roll: Number(face.pose.roll), yaw: Number(face.pose.yaw), pitch: Number(face.pose.pitch) },
-            quality: ImageQuality { brightness: Number(face.quality.brightness), sharpness: Number(face.quality.sharpness) },
-            extras: Extras(face.attributes.as_ref().map_or_else(Vec::new, |attributes| extras(attributes, wanted))),
+            pose: Pose {
+                roll: Number(face.pose.roll),
+                yaw: Number(face.pose.yaw),
+                pitch: Number(face.pose.pitch),
+            },
+            quality: ImageQuality {
+                brightness: Number(face.quality.brightness),
+                sharpness: Number(face.quality.sharpness),
+            },
+            extras: Extras(
+                face.attributes
+                    .as_ref()
+                    .map_or_else(Vec::new, |attributes| extras(attributes, wanted)),
+            ),
         }
     }
 }
@@ -236,7 +259,8 @@ pub struct ComparedFace {
 
 impl From<&lookalike_vision::Face> for ComparedFace {
     fn from(face: &lookalike_vision::Face) -> Self {
-        let FaceDetail { bounding_box, confidence, landmarks, pose, quality, .. } = FaceDetail::new(face, &Wanted::default());
+        let FaceDetail { bounding_box, confidence, landmarks, pose, quality, .. } =
+            FaceDetail::new(face, &Wanted::default());
         Self { bounding_box, confidence, landmarks, pose, quality }
     }
 }
@@ -248,8 +272,9 @@ impl From<&lookalike_vision::Landmark> for Landmark {
 }
 
 fn extras(face: &FaceAttributes, wanted: &Wanted) -> Vec<Extra> {
-    let flag =
-        |attribute, name, probability| wanted.has(attribute).then(|| Extra::Flag(name, Flag::from_probability(probability)));
+    let flag = |attribute, name, probability| {
+        wanted.has(attribute).then(|| Extra::Flag(name, Flag::from_probability(probability)))
+    };
     let (low, high) = face.age;
     [
         wanted.has(Attribute::AgeRange).then_some(Extra::AgeRange(AgeRange { low, high })),
@@ -261,7 +286,9 @@ fn extras(face: &FaceAttributes, wanted: &Wanted) -> Vec<Extra> {
         flag(Attribute::Mustache, "Mustache", face.mustache),
         flag(Attribute::EyesOpen, "EyesOpen", face.eyes_open),
         flag(Attribute::MouthOpen, "MouthOpen", face.mouth_open),
-        wanted.has(Attribute::Emotions).then(|| Extra::Emotions(face.emotions.iter().map(rated).collect())),
+        wanted
+            .has(Attribute::Emotions)
+            .then(|| Extra::Emotions(face.emotions.iter().map(rated).collect())),
         flag(Attribute::FaceOccluded, "FaceOccluded", face.face_occluded),
         wanted.has(Attribute::EyeDirection).then(|| {
             let direction = &face.eye_direction;

@@ -9,7 +9,11 @@ use aws_json::{ApiError, ErrorCode};
 use lookalike_store::{Idempotency, StoreError};
 
 /// The token of a request, bound to all its other members, `parts`.
-pub fn idempotency(context: &Context, token: Option<&ClientRequestToken>, parts: &[&str]) -> Option<Idempotency> {
+pub fn idempotency(
+    context: &Context,
+    token: Option<&ClientRequestToken>,
+    parts: &[&str],
+) -> Option<Idempotency> {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(part.len().to_le_bytes());
@@ -23,7 +27,12 @@ pub fn idempotency(context: &Context, token: Option<&ClientRequestToken>, parts:
 }
 
 /// [`store_error`] for a request that may carry a token.
-pub fn user_error(error: StoreError, collection: &str, user: &str, token: Option<&ClientRequestToken>) -> ApiError {
+pub fn user_error(
+    error: StoreError,
+    collection: &str,
+    user: &str,
+    token: Option<&ClientRequestToken>,
+) -> ApiError {
     match (error, token) {
         (StoreError::TokenMismatch, Some(token)) => ApiError::new(
             ErrorCode::IdempotentParameterMismatchException,

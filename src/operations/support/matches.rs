@@ -7,10 +7,10 @@ use serde::Serialize;
 use super::Context;
 use super::context::store_error;
 use super::stored_face::StoredFace;
+use crate::gallery::{Gallery, Kind};
 use crate::shapes::{MaxFaces, MaxUserResults, Percent};
 use aws_json::Number;
 use aws_json::{ApiError, ApiResult, ErrorCode};
-use crate::gallery::{Gallery, Kind};
 use lookalike_store::{Collection, CollectionKey, Face, Store, StoreResult, User};
 
 const DEFAULT_THRESHOLD: f32 = 80.0;
@@ -61,7 +61,11 @@ impl MatchOptions {
     }
 
     fn new(most: usize, threshold: Option<Percent>) -> Self {
-        Self { most, threshold: threshold.map_or(DEFAULT_THRESHOLD, |Percent(threshold)| threshold), except: None }
+        Self {
+            most,
+            threshold: threshold.map_or(DEFAULT_THRESHOLD, |Percent(threshold)| threshold),
+            except: None,
+        }
     }
 
     /// Leaves out the row that is searched with.
@@ -75,7 +79,11 @@ trait Searched: Sized {
     const KIND: Kind;
 
     /// Those of these rows that are there to be matched, in the order given.
-    async fn by_rows(store: &dyn Store, collection: CollectionKey, rows: &[i64]) -> StoreResult<Vec<Self>>;
+    async fn by_rows(
+        store: &dyn Store,
+        collection: CollectionKey,
+        rows: &[i64],
+    ) -> StoreResult<Vec<Self>>;
 
     fn row(&self) -> i64;
 }
@@ -83,7 +91,11 @@ trait Searched: Sized {
 impl Searched for Face {
     const KIND: Kind = Kind::Faces;
 
-    async fn by_rows(store: &dyn Store, collection: CollectionKey, rows: &[i64]) -> StoreResult<Vec<Self>> {
+    async fn by_rows(
+        store: &dyn Store,
+        collection: CollectionKey,
+        rows: &[i64],
+    ) -> StoreResult<Vec<Self>> {
         store.faces_by_rows(collection, rows).await
     }
 
@@ -95,7 +107,11 @@ impl Searched for Face {
 impl Searched for User {
     const KIND: Kind = Kind::Users;
 
-    async fn by_rows(store: &dyn Store, collection: CollectionKey, rows: &[i64]) -> StoreResult<Vec<Self>> {
+    async fn by_rows(
+        store: &dyn Store,
+        collection: CollectionKey,
+        rows: &[i64],
+    ) -> StoreResult<Vec<Self>> {
         let mut users = store.users_by_rows(collection, rows).await?;
         users.retain(Self::is_active);
         Ok(users)
@@ -115,10 +131,13 @@ pub async fn faces(
 ) -> ApiResult<Vec<FaceMatch>> {
     let calibration = &context.app.vision.pack().calibration;
     let floor = calibration.cosine_floor(options.threshold);
-    let best = best::<Face>(&context.app.gallery, &*context.app.store, collection, probe, floor, &options).await?;
-    let matches = best
-        .into_iter()
-        .map(|(cosine, face)| FaceMatch { similarity: Number(calibration.similarity(cosine)), face: face.into() });
+    let best =
+        best::<Face>(&context.app.gallery, &*context.app.store, collection, probe, floor, &options)
+            .await?;
+    let matches = best.into_iter().map(|(cosine, face)| FaceMatch {
+        similarity: Number(calibration.similarity(cosine)),
+        face: face.into(),
+    });
     Ok(matches.collect())
 }
 
@@ -131,7 +150,9 @@ pub async fn users(
 ) -> ApiResult<Vec<UserMatch>> {
     let calibration = &context.app.vision.pack().calibration;
     let floor = calibration.cosine_floor(options.threshold);
-    let best = best::<User>(&context.app.gallery, &*context.app.store, collection, probe, floor, &options).await?;
+    let best =
+        best::<User>(&context.app.gallery, &*context.app.store, collection, probe, floor, &options)
+            .await?;
     let matches = best.into_iter().map(|(cosine, user)| UserMatch {
         similarity: Number(calibration.similarity(cosine)),
         user: MatchedUser { user_status: status(&user), user_id: user.user_id },
@@ -139,8 +160,8 @@ pub async fn users(
     Ok(matches.collect())
 }
 
-/// The best matches and their cosines. What goes between the scan and the look-up is no match, and what it kept out of the answer is
-/// scanned for again.
+/// The best matches and their cosines. What goes between the scan and the look-up is no match, and
+/// what it kept out of the answer is scanned for again.
 async fn best<T: Searched>(
     gallery: &Gallery,
     store: &dyn Store,
@@ -154,10 +175,16 @@ async fn best<T: Searched>(
     for _ in 0..MOST_SCANS {
         // One more where the searched row itself will be among the hits.
         let asked = options.most + usize::from(options.except.is_some()) + gone;
-        let hits = gallery.search(collection.key, T::KIND, probe, floor, asked).await.map_err(ApiError::internal)?;
+        let hits = gallery
+            .search(collection.key, T::KIND, probe, floor, asked)
+            .await
+            .map_err(ApiError::internal)?;
         let found_all = hits.len() < asked;
-        let rows: Vec<i64> = hits.iter().map(|hit| hit.id).filter(|row| Some(*row) != options.except).collect();
-        let found = T::by_rows(store, collection.key, &rows).await.map_err(|error| store_error(error, &collection.name, ""))?;
+        let rows: Vec<i64> =
+            hits.iter().map(|hit| hit.id).filter(|row| Some(*row) != options.except).collect();
+        let found = T::by_rows(store, collection.key, &rows)
+            .await
+            .map_err(|error| store_error(error, &collection.name, ""))?;
         gone = rows.len() - found.len();
         let cosines: HashMap<i64, f32> = hits.into_iter().map(|hit| (hit.id, hit.cosine)).collect();
         best = found.into_iter().map(|found| (cosines[&found.row()], found)).collect();
@@ -174,7 +201,8 @@ pub fn status(user: &User) -> &'static str {
     status_after(false, user.is_active())
 }
 
-/// A user's status in the answer to a change of its faces: the official examples say `UPDATING`, and the next look says the rest.
+/// A user's status in the answer to a change of its faces: the official examples say `UPDATING`,
+/// and the next look says the rest.
 pub fn status_after(changed: bool, is_active: bool) -> &'static str {
     match (changed, is_active) {
         (true, _) => "UPDATING",

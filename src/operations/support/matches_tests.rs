@@ -1,4 +1,5 @@
-//! What goes between the scan and the look-up: for a gallery that does not hear of deletions, all of them do.
+//! What goes between the scan and the look-up: for a gallery that does not hear of deletions, all
+//! of them do.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,11 +8,11 @@ use uuid::Uuid;
 
 use super::*;
 use crate::gallery::Source;
-use lookalike_store::{
-    AssociateFaces, BoundingBox, IndexFaces, Location, MAX_FACES_PER_COLLECTION, MAX_FACES_PER_USER, NewCollection, NewFace,
-    PackId, Sqlite,
-};
 use lookalike_store::Tenant;
+use lookalike_store::{
+    AssociateFaces, BoundingBox, IndexFaces, Location, MAX_FACES_PER_COLLECTION,
+    MAX_FACES_PER_USER, NewCollection, NewFace, PackId, Sqlite,
+};
 
 const PROBE: [f32; 2] = [1.0, 0.0];
 
@@ -67,14 +68,16 @@ fn up_to(most: usize) -> MatchOptions {
     MatchOptions { most, threshold: 0.0, except: None }
 }
 
-/// The gallery does not hear of what is deleted: for it, all deletions fall between the scan and the look-up.
+/// The gallery does not hear of what is deleted: for it, all deletions fall between the scan and
+/// the look-up.
 #[tokio::test]
 async fn a_face_that_goes_during_a_search_leaves_its_place_to_the_next() {
     let store = Arc::new(Sqlite::open(&Location::Memory).await.unwrap());
     let (collection, faces) = staff(&store).await;
     let gallery = Gallery::new(Arc::clone(&store) as Arc<dyn Source>, 1).unwrap();
     let search = async |options: MatchOptions| {
-        let best = best::<Face>(&gallery, &*store, &collection, &PROBE, -1.0, &options).await.unwrap();
+        let best =
+            best::<Face>(&gallery, &*store, &collection, &PROBE, -1.0, &options).await.unwrap();
         best.into_iter().map(|(_, face)| face.row).collect::<Vec<_>>()
     };
     let rows: Vec<i64> = faces.iter().map(|face| face.row).collect();
@@ -82,7 +85,10 @@ async fn a_face_that_goes_during_a_search_leaves_its_place_to_the_next() {
     store.delete_faces(collection.key, &[faces[0].face_id]).await.unwrap();
     assert_eq!(search(up_to(1)).await, rows[1..2]);
     assert_eq!(search(up_to(1).except(rows[1])).await, rows[2..3]);
-    store.delete_faces(collection.key, &[faces[1].face_id, faces[2].face_id, faces[4].face_id]).await.unwrap();
+    store
+        .delete_faces(collection.key, &[faces[1].face_id, faces[2].face_id, faces[4].face_id])
+        .await
+        .unwrap();
     assert_eq!(search(up_to(2)).await, [rows[3], rows[5]]);
     assert_eq!(search(up_to(100)).await, [rows[3], rows[5], rows[6], rows[7]]);
 }
@@ -94,13 +100,17 @@ async fn a_user_that_goes_or_loses_its_faces_during_a_search_leaves_its_place_to
     with_users(&store, &collection, &faces).await;
     let gallery = Gallery::new(Arc::clone(&store) as Arc<dyn Source>, 1).unwrap();
     let search = async |options: MatchOptions| {
-        let best = best::<User>(&gallery, &*store, &collection, &PROBE, -1.0, &options).await.unwrap();
+        let best =
+            best::<User>(&gallery, &*store, &collection, &PROBE, -1.0, &options).await.unwrap();
         best.into_iter().map(|(_, user)| user.user_id).collect::<Vec<_>>()
     };
     assert_eq!(search(up_to(2)).await, ["0", "1"]);
     store.delete_user(collection.key, "0", None).await.unwrap();
-    let loss =
-        lookalike_store::DisassociateFaces { collection: collection.key, user_id: "1".to_owned(), face_ids: vec![faces[1].face_id] };
+    let loss = lookalike_store::DisassociateFaces {
+        collection: collection.key,
+        user_id: "1".to_owned(),
+        face_ids: vec![faces[1].face_id],
+    };
     store.disassociate_faces(loss, None).await.unwrap();
     assert_eq!(search(up_to(2)).await, ["2", "3"]);
 }

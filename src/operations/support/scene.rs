@@ -8,7 +8,9 @@ use tracing::debug;
 use aws_json::shapes::{Choice, Named};
 use aws_json::{ApiError, ApiResult, ErrorCode};
 use lookalike_vision::image::{self as pixels, DecodeError, Image, MAX_SIDE};
-use lookalike_vision::{Detection, Embedding, Face, Networks, Point, QualityFilter, Reason, Rect, quality};
+use lookalike_vision::{
+    Detection, Embedding, Face, Networks, Point, QualityFilter, Reason, Rect, quality,
+};
 
 /// Most faces that one image answers.
 pub const MAX_FACES: usize = 100;
@@ -46,7 +48,8 @@ impl ModelRules {
 pub struct Scene {
     pub detections: Vec<Detection>,
     pub faces: Vec<Face>,
-    /// How far the image is turned, clockwise degrees to set it upright: only where the model version estimates it.
+    /// How far the image is turned, clockwise degrees to set it upright: only where the model
+    /// version estimates it.
     pub orientation: Option<&'static str>,
     image: Image,
 }
@@ -85,7 +88,8 @@ impl Scene {
 
     /// The vectors of some of the faces.
     pub fn embed(&self, networks: &mut Networks, indexes: &[usize]) -> ApiResult<Vec<Embedding>> {
-        let chosen: Vec<&Detection> = indexes.iter().map(|&index| &self.detections[index]).collect();
+        let chosen: Vec<&Detection> =
+            indexes.iter().map(|&index| &self.detections[index]).collect();
         let embeddings = networks.embed(&self.image, &chosen).map_err(ApiError::internal);
         log_stages(networks);
         embeddings
@@ -95,12 +99,15 @@ impl Scene {
 /// What the client reads of an image that cannot be used.
 fn decode_error(error: DecodeError) -> ApiError {
     let refusal = match error {
-        DecodeError::UnknownFormat | DecodeError::Broken(_) => {
-            ApiError::new(ErrorCode::InvalidImageFormatException, "Request has invalid image format")
-        }
+        DecodeError::UnknownFormat | DecodeError::Broken(_) => ApiError::new(
+            ErrorCode::InvalidImageFormatException,
+            "Request has invalid image format",
+        ),
         DecodeError::TooLarge { width, height } => ApiError::new(
             ErrorCode::ImageTooLargeException,
-            format!("Input image dimensions {width} x {height} exceed maximum dimension size of {MAX_SIDE} pixels"),
+            format!(
+                "Input image dimensions {width} x {height} exceed maximum dimension size of {MAX_SIDE} pixels"
+            ),
         ),
         DecodeError::TooSmall { .. } => ApiError::invalid_parameters(),
     };
@@ -110,8 +117,8 @@ fn decode_error(error: DecodeError) -> ApiError {
 /// Takes a point of a turned image back into the image as it is, whose width and height come first.
 type Back = fn(f32, f32, Point) -> Point;
 
-/// Looks at an image as AWS's early models did: the turn with the surest faces counts. The faces come back in the coordinates of the
-/// image as it is.
+/// Looks at an image as AWS's early models did: the turn with the surest faces counts. The faces
+/// come back in the coordinates of the image as it is.
 fn estimate_orientation(
     networks: &mut Networks,
     image: &Image,
@@ -123,14 +130,31 @@ fn estimate_orientation(
     let (width, height) = (width as f32, height as f32);
     let sureness = |faces: &[Detection]| faces.iter().map(|face| face.score).sum::<f32>();
     let turns: [(&str, RgbImage, Back); 3] = [
-        ("ROTATE_90", imageops::rotate90(&image.pixels), |_, height, p| Point { x: p.y, y: height - p.x }),
-        ("ROTATE_180", imageops::rotate180(&image.pixels), |width, height, p| Point { x: width - p.x, y: height - p.y }),
-        ("ROTATE_270", imageops::rotate270(&image.pixels), |width, _, p| Point { x: width - p.y, y: p.x }),
+        ("ROTATE_90", imageops::rotate90(&image.pixels), |_, height, p| Point {
+            x: p.y,
+            y: height - p.x,
+        }),
+        ("ROTATE_180", imageops::rotate180(&image.pixels), |width, height, p| Point {
+            x: width - p.x,
+            y: height - p.y,
+        }),
+        ("ROTATE_270", imageops::rotate270(&image.pixels), |width, _, p| Point {
+            x: width - p.y,
+            y: p.x,
+        }),
     ];
     for (name, turned, back) in turns {
-        let found = networks.detect(&Image { pixels: turned, had_orientation: false }).map_err(ApiError::internal)?;
+        let found = networks
+            .detect(&Image { pixels: turned, had_orientation: false })
+            .map_err(ApiError::internal)?;
         if sureness(&found) > sureness(&best.1) {
-            best = (name, found.into_iter().map(|face| turn_back(face, |point| back(width, height, point))).collect());
+            best = (
+                name,
+                found
+                    .into_iter()
+                    .map(|face| turn_back(face, |point| back(width, height, point)))
+                    .collect(),
+            );
         }
     }
     Ok(best)
@@ -138,8 +162,14 @@ fn estimate_orientation(
 
 fn turn_back(face: Detection, back: impl Fn(Point) -> Point) -> Detection {
     let Rect { left, top, width, height } = face.bounding_box;
-    let (a, b) = (back(Point { x: left, y: top }), back(Point { x: left + width, y: top + height }));
-    let bounding_box = Rect { left: a.x.min(b.x), top: a.y.min(b.y), width: (a.x - b.x).abs(), height: (a.y - b.y).abs() };
+    let (a, b) =
+        (back(Point { x: left, y: top }), back(Point { x: left + width, y: top + height }));
+    let bounding_box = Rect {
+        left: a.x.min(b.x),
+        top: a.y.min(b.y),
+        width: (a.x - b.x).abs(),
+        height: (a.y - b.y).abs(),
+    };
     Detection { bounding_box, landmarks: face.landmarks.map(back), score: face.score }
 }
 
@@ -165,8 +195,13 @@ pub fn log_stages(networks: &mut Networks) {
 pub struct FilterName(QualityFilter);
 
 impl Named for FilterName {
-    const ALL: &'static [(&'static str, Self)] =
-        &[("NONE", Self(QualityFilter::None)), ("AUTO", Self(QualityFilter::Auto)), ("LOW", Self(QualityFilter::Low)), ("MEDIUM", Self(QualityFilter::Medium)), ("HIGH", Self(QualityFilter::High))];
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("NONE", Self(QualityFilter::None)),
+        ("AUTO", Self(QualityFilter::Auto)),
+        ("LOW", Self(QualityFilter::Low)),
+        ("MEDIUM", Self(QualityFilter::Medium)),
+        ("HIGH", Self(QualityFilter::High)),
+    ];
 }
 
 /// The filter of a request, or the operation's default.

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::operations::support::context::store_error;
 use crate::operations::support::Context;
-use aws_json::Operation;
-use aws_json::ApiResult;
-use aws_json::constraint::{Required, request};
+use crate::operations::support::context::store_error;
 use crate::shapes::ResourceArn;
+use aws_json::ApiResult;
+use aws_json::Operation;
+use aws_json::constraint::{Required, request};
 
 pub struct ListTagsForResource;
 
@@ -35,7 +35,12 @@ impl Operation for ListTagsForResource {
 
     async fn run(context: &Context, input: Input) -> ApiResult<Output> {
         let name = context.tagged(&input.resource_arn)?;
-        let tags = context.app.store.tags(&context.tenant, name).await.map_err(|error| store_error(error, name, ""))?;
+        let tags = context
+            .app
+            .store
+            .tags(&context.tenant, name)
+            .await
+            .map_err(|error| store_error(error, name, ""))?;
         Ok(Output { tags })
     }
 }

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::operations::support::context::store_error;
 use crate::operations::support::Context;
-use aws_json::Operation;
-use aws_json::ApiResult;
-use aws_json::constraint::{Required, request};
+use crate::operations::support::context::store_error;
 use crate::shapes::{ResourceArn, TagKey};
+use aws_json::ApiResult;
+use aws_json::Operation;
+use aws_json::constraint::{Required, request};
 use aws_json::shapes::List;
 
 pub struct UntagResource;
@@ -34,7 +34,12 @@ impl Operation for UntagResource {
     async fn run(context: &Context, input: Input) -> ApiResult<Output> {
         let name = context.tagged(&input.resource_arn)?;
         let keys = input.tag_keys.iter().map(|key| key.as_str().to_owned()).collect();
-        context.app.store.remove_tags(&context.tenant, name, keys).await.map_err(|error| store_error(error, name, ""))?;
+        context
+            .app
+            .store
+            .remove_tags(&context.tenant, name, keys)
+            .await
+            .map_err(|error| store_error(error, name, ""))?;
         Ok(Output {})
     }
 }

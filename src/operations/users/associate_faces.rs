@@ -5,14 +5,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::operations::support::Context;
 use crate::operations::support::idempotency::{idempotency, user_error};
 use crate::operations::support::matches::status_after;
-use crate::operations::support::Context;
-use aws_json::Operation;
-use aws_json::ApiResult;
-use aws_json::constraint::{Required, request};
 use crate::shapes::{ClientRequestToken, CollectionId, FaceId, FaceIds, Percent, UserId};
+use aws_json::ApiResult;
 use aws_json::Number;
+use aws_json::Operation;
+use aws_json::constraint::{Required, request};
 use lookalike_search::{cosine, user_vector};
 use lookalike_store::{self, AssociationFailure, MAX_FACES_PER_USER};
 
@@ -61,8 +61,12 @@ impl From<(Uuid, AssociationFailure)> for UnsuccessfulFaceAssociation {
     fn from((face_id, failure): (Uuid, AssociationFailure)) -> Self {
         let (user_id, confidence, reason) = match failure {
             AssociationFailure::FaceNotFound => (None, None, "FACE_NOT_FOUND"),
-            AssociationFailure::AssociatedToADifferentUser(user) => (Some(user), None, "ASSOCIATED_TO_A_DIFFERENT_USER"),
-            AssociationFailure::LowMatchConfidence(similarity) => (None, Some(Number(similarity)), "LOW_MATCH_CONFIDENCE"),
+            AssociationFailure::AssociatedToADifferentUser(user) => {
+                (Some(user), None, "ASSOCIATED_TO_A_DIFFERENT_USER")
+            }
+            AssociationFailure::LowMatchConfidence(similarity) => {
+                (None, Some(Number(similarity)), "LOW_MATCH_CONFIDENCE")
+            }
         };
         Self { face_id, user_id, confidence, reasons: [reason] }
     }
@@ -77,8 +81,13 @@ impl Operation for AssociateFaces {
     async fn run(context: &Context, input: Input) -> ApiResult<Output> {
         let collection = context.searchable_collection(&input.collection_id).await?;
         let (user, token) = (input.user_id.as_str(), input.client_request_token.as_ref());
-        let threshold = input.user_match_threshold.map_or(DEFAULT_THRESHOLD, |Percent(threshold)| threshold);
-        let once = idempotency(context, token, &[&collection.name, user, &input.face_ids.to_string(), &threshold.to_string()]);
+        let threshold =
+            input.user_match_threshold.map_or(DEFAULT_THRESHOLD, |Percent(threshold)| threshold);
+        let once = idempotency(
+            context,
+            token,
+            &[&collection.name, user, &input.face_ids.to_string(), &threshold.to_string()],
+        );
         let vision = context.app.vision.clone();
         let request = lookalike_store::AssociateFaces {
             collection: collection.key,
@@ -87,7 +96,9 @@ impl Operation for AssociateFaces {
             threshold,
             similarity: Arc::new(move |faces, candidate| {
                 let user = user_vector(faces);
-                user.map_or(0.0, |user| vision.pack().calibration.similarity(cosine(&user, candidate)))
+                user.map_or(0.0, |user| {
+                    vision.pack().calibration.similarity(cosine(&user, candidate))
+                })
             }),
             max_faces: MAX_FACES_PER_USER,
         };
@@ -95,7 +106,11 @@ impl Operation for AssociateFaces {
         let done = result.map_err(|error| user_error(error, &collection.name, user, token))?;
         Ok(Output {
             user_status: status_after(!done.associated.is_empty(), done.is_active),
-            associated_faces: done.associated.into_iter().map(|face_id| AssociatedFace { face_id }).collect(),
+            associated_faces: done
+                .associated
+                .into_iter()
+                .map(|face_id| AssociatedFace { face_id })
+                .collect(),
             unsuccessful_face_associations: done.unsuccessful.into_iter().map(Into::into).collect(),
         })
     }

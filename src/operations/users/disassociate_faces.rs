@@ -3,13 +3,13 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::operations::support::Context;
 use crate::operations::support::idempotency::{idempotency, user_error};
 use crate::operations::support::matches::status_after;
-use crate::operations::support::Context;
-use aws_json::Operation;
-use aws_json::ApiResult;
-use aws_json::constraint::{Required, request};
 use crate::shapes::{ClientRequestToken, CollectionId, FaceId, FaceIds, UserId};
+use aws_json::ApiResult;
+use aws_json::Operation;
+use aws_json::constraint::{Required, request};
 use lookalike_store::{self, DisassociationFailure};
 
 pub struct DisassociateFaces;
@@ -52,7 +52,9 @@ impl From<(Uuid, DisassociationFailure)> for UnsuccessfulFaceDisassociation {
     fn from((face_id, failure): (Uuid, DisassociationFailure)) -> Self {
         let (user_id, reason) = match failure {
             DisassociationFailure::FaceNotFound => (None, "FACE_NOT_FOUND"),
-            DisassociationFailure::AssociatedToADifferentUser(user) => (Some(user), "ASSOCIATED_TO_A_DIFFERENT_USER"),
+            DisassociationFailure::AssociatedToADifferentUser(user) => {
+                (Some(user), "ASSOCIATED_TO_A_DIFFERENT_USER")
+            }
         };
         Self { face_id, user_id, reasons: [reason] }
     }
@@ -67,7 +69,8 @@ impl Operation for DisassociateFaces {
     async fn run(context: &Context, input: Input) -> ApiResult<Output> {
         let collection = context.collection(&input.collection_id).await?;
         let (user, token) = (input.user_id.as_str(), input.client_request_token.as_ref());
-        let once = idempotency(context, token, &[&collection.name, user, &input.face_ids.to_string()]);
+        let once =
+            idempotency(context, token, &[&collection.name, user, &input.face_ids.to_string()]);
         let request = lookalike_store::DisassociateFaces {
             collection: collection.key,
             user_id: user.to_owned(),
@@ -77,8 +80,16 @@ impl Operation for DisassociateFaces {
         let done = result.map_err(|error| user_error(error, &collection.name, user, token))?;
         Ok(Output {
             user_status: status_after(!done.disassociated.is_empty(), done.is_active),
-            disassociated_faces: done.disassociated.into_iter().map(|face_id| DisassociatedFace { face_id }).collect(),
-            unsuccessful_face_disassociations: done.unsuccessful.into_iter().map(Into::into).collect(),
+            disassociated_faces: done
+                .disassociated
+                .into_iter()
+                .map(|face_id| DisassociatedFace { face_id })
+                .collect(),
+            unsuccessful_face_disassociations: done
+                .unsuccessful
+                .into_iter()
+                .map(Into::into)
+                .collect(),
         })
     }
 }

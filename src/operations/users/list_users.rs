@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::operations::support::Context;
 use crate::operations::support::context::store_error;
 use crate::operations::support::matches::status;
-use crate::operations::support::Context;
-use aws_json::Operation;
-use aws_json::ApiResult;
-use aws_json::constraint::{Required, request};
 use crate::shapes::{CollectionId, MaxUserResults, PaginationToken};
+use aws_json::ApiResult;
+use aws_json::Operation;
+use aws_json::constraint::{Required, request};
 use aws_json::page::{Listing, Page};
 
 /// The page when `MaxResults` is absent, and the largest one.
@@ -51,12 +51,18 @@ impl Operation for ListUsers {
         let collection = context.collection(&input.collection_id).await?;
         let key = collection.key.0.to_string();
         let listing = Listing { parts: &["ListUsers", &key] };
-        let after = listing.after(input.next_token.as_ref().map(PaginationToken::as_str))?.map(i64::from_be_bytes);
+        let after = listing
+            .after(input.next_token.as_ref().map(PaginationToken::as_str))?
+            .map(i64::from_be_bytes);
         let size = input.max_results.map_or(DEFAULT_PAGE, MaxUserResults::get);
         let found = context.app.store.list_users(collection.key, after, size + 1).await;
-        let page = Page::cut(found.map_err(|error| store_error(error, &collection.name, ""))?, size);
+        let page =
+            Page::cut(found.map_err(|error| store_error(error, &collection.name, ""))?, size);
         let next_token = page.last_if_more().map(|last| listing.token(&last.row.to_be_bytes()));
-        let users = page.items.into_iter().map(|user| User { user_status: status(&user), user_id: user.user_id });
+        let users = page
+            .items
+            .into_iter()
+            .map(|user| User { user_status: status(&user), user_id: user.user_id });
         Ok(Output { users: users.collect(), next_token })
     }
 }

@@ -3,15 +3,15 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::operations::support::context::store_error;
-use crate::operations::support::matches::{self, MatchOptions, UserMatch};
-use crate::operations::support::matches::face_not_found;
+use crate::gallery::Kind;
 use crate::operations::support::Context;
+use crate::operations::support::context::store_error;
+use crate::operations::support::matches::face_not_found;
+use crate::operations::support::matches::{self, MatchOptions, UserMatch};
+use crate::shapes::{CollectionId, FaceId, MaxUserResults, Percent, UserId};
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
-use crate::shapes::{CollectionId, FaceId, MaxUserResults, Percent, UserId};
 use aws_json::{ApiError, ApiResult};
-use crate::gallery::Kind;
 use lookalike_store::Collection;
 
 pub struct SearchUsers;
@@ -86,7 +86,9 @@ async fn like_face(
     options: MatchOptions,
 ) -> ApiResult<Vec<UserMatch>> {
     let face = context.app.store.face_vector(collection.key, face_id).await;
-    let face = face.map_err(|error| store_error(error, &collection.name, ""))?.ok_or_else(face_not_found)?;
+    let face = face
+        .map_err(|error| store_error(error, &collection.name, ""))?
+        .ok_or_else(face_not_found)?;
     matches::users(context, collection, &face.vector, options).await
 }
 
@@ -102,8 +104,15 @@ async fn like_user(
     let user = user
         .map_err(|error| store_error(error, &collection.name, ""))?
         .ok_or_else(|| ApiError::user_not_found(user_id.as_str()))?;
-    match app.gallery.vector(collection.key, Kind::Users, user.row).await.map_err(ApiError::internal)? {
-        Some(vector) => matches::users(context, collection, &vector, options.except(user.row)).await,
+    match app
+        .gallery
+        .vector(collection.key, Kind::Users, user.row)
+        .await
+        .map_err(ApiError::internal)?
+    {
+        Some(vector) => {
+            matches::users(context, collection, &vector, options.except(user.row)).await
+        }
         None => Ok(Vec::new()),
     }
 }

@@ -6,11 +6,11 @@ use crate::operations::support::face::{FaceDetail, Wanted};
 use crate::operations::support::matches::{self, MatchOptions, UserMatch};
 use crate::operations::support::scene::{FilterName, Scene, filter_or};
 use crate::operations::support::{Context, IMAGE_BODY_BYTES};
-use aws_json::Operation;
-use aws_json::ApiResult;
-use aws_json::constraint::{Required, request};
 use crate::shapes::Image;
 use crate::shapes::{CollectionId, MaxUserResults, Percent};
+use aws_json::ApiResult;
+use aws_json::Operation;
+use aws_json::constraint::{Required, request};
 use aws_json::shapes::Choice;
 use lookalike_vision::{QualityFilter, Reason};
 
@@ -75,7 +75,9 @@ impl Operation for SearchUsersByImage {
             .with_networks(move |networks| {
                 let scene = Scene::look(networks, &bytes, rules)?;
                 let searched = match scene.passing(filter).first() {
-                    Some(&largest) => Some((largest, scene.embed(networks, &[largest])?.swap_remove(0))),
+                    Some(&largest) => {
+                        Some((largest, scene.embed(networks, &[largest])?.swap_remove(0)))
+                    }
                     None => None,
                 };
                 Ok((scene, searched))
@@ -92,8 +94,10 @@ impl Operation for SearchUsersByImage {
         let largest = searched.map(|(largest, _)| largest);
         let detail = |index: usize| FaceDetail::new(&scene.faces[index], &Wanted::default());
         let others = (0..scene.faces.len()).filter(|&index| Some(index) != largest);
-        let unsearched_faces = others
-            .map(|index| UnsearchedFace { face_details: detail(index), reasons: why_unsearched(scene.reasons(index, filter)) });
+        let unsearched_faces = others.map(|index| UnsearchedFace {
+            face_details: detail(index),
+            reasons: why_unsearched(scene.reasons(index, filter)),
+        });
         Ok(Output {
             user_matches,
             face_model_version: collection.model_version,

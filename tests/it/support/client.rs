@@ -35,7 +35,13 @@ impl Client {
     }
 
     /// Calls an operation with a signature made by `aws-sigv4`, the signer of the AWS SDK for Rust.
-    pub async fn signed(&self, access_key: &str, secret: &str, operation: &str, input: Value) -> Reply {
+    pub async fn signed(
+        &self,
+        access_key: &str,
+        secret: &str,
+        operation: &str,
+        input: Value,
+    ) -> Reply {
         let identity = Credentials::new(access_key, secret, None, None, "test").into();
         let parameters = v4::SigningParams::builder()
             .identity(&identity)
@@ -49,13 +55,23 @@ impl Client {
         let host = self.url.trim_start_matches("http://");
         let target = format!("RekognitionService.{operation}");
         let body = input.to_string();
-        let headers = [("host", host), ("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
+        let headers = [
+            ("host", host),
+            ("content-type", "application/x-amz-json-1.1"),
+            ("x-amz-target", target.as_str()),
+        ];
         let url = format!("{}/", self.url);
-        let request =
-            SignableRequest::new("POST", &url, headers.into_iter(), SignableBody::Bytes(body.as_bytes())).expect("signable");
+        let request = SignableRequest::new(
+            "POST",
+            &url,
+            headers.into_iter(),
+            SignableBody::Bytes(body.as_bytes()),
+        )
+        .expect("signable");
         let (instructions, _) = sign(request, &parameters).expect("signs").into_parts();
         let (signed, _) = instructions.into_parts();
-        let signed: Vec<(&str, &str)> = signed.iter().map(|header| (header.name(), header.value())).collect();
+        let signed: Vec<(&str, &str)> =
+            signed.iter().map(|header| (header.name(), header.value())).collect();
         let mut all = headers[1..].to_vec();
         all.extend(signed);
         self.post(&all, body.clone()).await
@@ -75,7 +91,8 @@ impl Client {
         self.post(&[("x-amz-target", &target), ("authorization", &scope)], input.to_string()).await
     }
 
-    /// Posts a body with the protocol's content type and these headers, where they do not say otherwise.
+    /// Posts a body with the protocol's content type and these headers, where they do not say
+    /// otherwise.
     pub async fn post(&self, headers: &[(&str, &str)], body: impl Into<reqwest::Body>) -> Reply {
         let mut request = self.http.post(&self.url).body(body);
         let mut all = HeaderMap::new();
@@ -98,8 +115,11 @@ impl Client {
     /// Calls an operation that has to succeed, of a server that may be killed meanwhile.
     pub async fn try_call(&self, operation: &str, input: Value) -> Option<Value> {
         let target = format!("RekognitionService.{operation}");
-        let request =
-            self.http.post(&self.url).header("x-amz-target", target).header("content-type", "application/x-amz-json-1.1");
+        let request = self
+            .http
+            .post(&self.url)
+            .header("x-amz-target", target)
+            .header("content-type", "application/x-amz-json-1.1");
         let response = request.body(input.to_string()).send().await.ok()?;
         let status = response.status();
         let body = response.text().await.ok()?;
@@ -141,7 +161,10 @@ impl Reply {
     pub fn refusal(&self) -> (String, String) {
         assert_ne!(self.status, 200, "{}", self.body);
         let text = |name: &str| self.body[name].as_str().map(str::to_owned);
-        (text("__type").unwrap_or_default(), text("Message").or_else(|| text("message")).unwrap_or_default())
+        (
+            text("__type").unwrap_or_default(),
+            text("Message").or_else(|| text("message")).unwrap_or_default(),
+        )
     }
 }
 

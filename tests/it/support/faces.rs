@@ -1,8 +1,9 @@
 //! Faces of people who do not exist.
 //!
-//! `tests/fixtures/eigenfaces.png` holds an 8 by 8 sheet of 96-pixel tiles: the mean face in red, green and blue, then sixty principal
-//! components of brightness, one grey level a step around 128, each scaled by its standard deviation (Turk and Pentland, "Eigenfaces
-//! for Recognition", 1991). A person is a random point in that space; pictures of one person lie close together.
+//! `tests/fixtures/eigenfaces.png` holds an 8 by 8 sheet of 96-pixel tiles: the mean face in red,
+//! green and blue, then sixty principal components of brightness, one grey level a step around 128,
+//! each scaled by its standard deviation (Turk and Pentland, "Eigenfaces for Recognition", 1991). A
+//! person is a random point in that space; pictures of one person lie close together.
 
 use std::io::Cursor;
 use std::sync::LazyLock;
@@ -21,15 +22,23 @@ struct Eigenfaces {
 
 static EIGENFACES: LazyLock<Eigenfaces> = LazyLock::new(|| {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/eigenfaces.png");
-    let sheet = image::open(path).expect("the sheet of eigenfaces is in the repository").into_luma8();
-    let tile = |index: u32| imageops::crop_imm(&sheet, index % SHEET * SIDE, index / SHEET * SIDE, SIDE, SIDE).to_image();
+    let sheet =
+        image::open(path).expect("the sheet of eigenfaces is in the repository").into_luma8();
+    let tile = |index: u32| {
+        imageops::crop_imm(&sheet, index % SHEET * SIDE, index / SHEET * SIDE, SIDE, SIDE)
+            .to_image()
+    };
     let [red, green, blue] = [tile(0), tile(1), tile(2)];
-    let mean = RgbImage::from_fn(SIDE, SIDE, |x, y| Rgb([&red, &green, &blue].map(|tile| tile.get_pixel(x, y).0[0])));
-    let component = |index| tile(index).pixels().map(|pixel| f32::from(pixel.0[0]) - 128.0).collect();
+    let mean = RgbImage::from_fn(SIDE, SIDE, |x, y| {
+        Rgb([&red, &green, &blue].map(|tile| tile.get_pixel(x, y).0[0]))
+    });
+    let component =
+        |index| tile(index).pixels().map(|pixel| f32::from(pixel.0[0]) - 128.0).collect();
     Eigenfaces { mean, components: (3..3 + COMPONENTS as u32).map(component).collect() }
 });
 
-/// Random numbers that are the same on every machine: SplitMix64, and the sum of twelve as a normal variate.
+/// Random numbers that are the same on every machine: SplitMix64, and the sum of twelve as a normal
+/// variate.
 struct Random(u64);
 
 impl Random {
@@ -46,15 +55,21 @@ impl Random {
     }
 }
 
-/// The face of a person in one of their pictures, 96 pixels square; pictures of a person differ a little.
+/// The face of a person in one of their pictures, 96 pixels square; pictures of a person differ a
+/// little.
 pub fn face(person: u64, picture: u64) -> RgbImage {
     let mut identity = Random(person.wrapping_mul(0x1000_0000_01B3));
     let mut moment = Random(person ^ picture.wrapping_mul(0xC2B2_AE3D_27D4_EB4F));
     let spread = if picture == 0 { 0.0 } else { 0.25 };
-    let weights: Vec<f32> = (0..COMPONENTS).map(|_| 1.1 * (identity.normal() + spread * moment.normal())).collect();
+    let weights: Vec<f32> =
+        (0..COMPONENTS).map(|_| 1.1 * (identity.normal() + spread * moment.normal())).collect();
     let mut pixels = EIGENFACES.mean.clone();
     for (index, pixel) in pixels.pixels_mut().enumerate() {
-        let change: f32 = weights.iter().zip(&EIGENFACES.components).map(|(weight, component)| weight * component[index]).sum();
+        let change: f32 = weights
+            .iter()
+            .zip(&EIGENFACES.components)
+            .map(|(weight, component)| weight * component[index])
+            .sum();
         pixel.0 = pixel.0.map(|value| (f32::from(value) + change).clamp(0.0, 255.0) as u8);
     }
     pixels

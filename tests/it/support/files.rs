@@ -5,23 +5,42 @@ use jpeg_encoder::{ColorType, Encoder};
 use png::{BitDepth, Info};
 
 /// The starting points and steps of an interlaced PNG (Adam7).
-const PASSES: [(u32, u32, usize, usize); 7] =
-    [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)];
+const PASSES: [(u32, u32, usize, usize); 7] = [
+    (0, 0, 8, 8),
+    (4, 0, 8, 8),
+    (0, 4, 4, 8),
+    (2, 0, 4, 4),
+    (0, 2, 2, 4),
+    (1, 0, 2, 2),
+    (0, 1, 1, 2),
+];
 
 /// The photo in each form, with the form's name.
 pub fn forms(photo: &RgbImage) -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("progressive JPEG", jpeg(photo, ColorType::Rgb, |encoder| encoder.set_progressive(true))),
         ("CMYK JPEG", jpeg(photo, ColorType::Cmyk, |_| {})),
-        ("progressive YCCK JPEG", jpeg(photo, ColorType::CmykAsYcck, |encoder| encoder.set_progressive(true))),
+        (
+            "progressive YCCK JPEG",
+            jpeg(photo, ColorType::CmykAsYcck, |encoder| encoder.set_progressive(true)),
+        ),
         ("JPEG of a turned camera", turned_jpeg(photo)),
         ("palette PNG", palette_png(photo)),
         ("interlaced PNG", interlaced_png(photo)),
     ]
 }
 
-fn jpeg(photo: &RgbImage, color: ColorType, configure: impl FnOnce(&mut Encoder<&mut Vec<u8>>)) -> Vec<u8> {
-    let inks = || photo.pixels().flat_map(|pixel| [255 - pixel[0], 255 - pixel[1], 255 - pixel[2], 0]).collect();
+fn jpeg(
+    photo: &RgbImage,
+    color: ColorType,
+    configure: impl FnOnce(&mut Encoder<&mut Vec<u8>>),
+) -> Vec<u8> {
+    let inks = || {
+        photo
+            .pixels()
+            .flat_map(|pixel| [255 - pixel[0], 255 - pixel[1], 255 - pixel[2], 0])
+            .collect()
+    };
     let samples = if color == ColorType::Rgb { photo.as_raw().clone() } else { inks() };
     let mut bytes = Vec::new();
     let mut encoder = Encoder::new(&mut bytes, 90);
@@ -33,21 +52,30 @@ fn jpeg(photo: &RgbImage, color: ColorType, configure: impl FnOnce(&mut Encoder<
 /// EXIF orientation 6: the file has to be turned by 90 degrees clockwise to be seen upright.
 fn turned_jpeg(photo: &RgbImage) -> Vec<u8> {
     let exif = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
-    jpeg(&imageops::rotate270(photo), ColorType::Rgb, |encoder| encoder.add_exif_metadata(exif).expect("small"))
+    jpeg(&imageops::rotate270(photo), ColorType::Rgb, |encoder| {
+        encoder.add_exif_metadata(exif).expect("small");
+    })
 }
 
 /// 256 colours: three bits of red and green, two of blue.
 fn palette_png(photo: &RgbImage) -> Vec<u8> {
     let level = |value: u32, levels: u32| (value * 255 / (levels - 1)) as u8;
-    let palette: Vec<u8> =
-        (0..256).flat_map(|index| [level(index >> 5, 8), level(index >> 2 & 7, 8), level(index & 3, 4)]).collect();
-    let indexes: Vec<u8> = photo.pixels().map(|pixel| pixel[0] & 0xe0 | pixel[1] >> 3 & 0x1c | pixel[2] >> 6).collect();
+    let palette: Vec<u8> = (0..256)
+        .flat_map(|index| [level(index >> 5, 8), level(index >> 2 & 7, 8), level(index & 3, 4)])
+        .collect();
+    let indexes: Vec<u8> = photo
+        .pixels()
+        .map(|pixel| pixel[0] & 0xe0 | pixel[1] >> 3 & 0x1c | pixel[2] >> 6)
+        .collect();
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, photo.width(), photo.height());
     encoder.set_color(png::ColorType::Indexed);
     encoder.set_depth(BitDepth::Eight);
     encoder.set_palette(palette);
-    encoder.write_header().and_then(|mut writer| writer.write_image_data(&indexes)).expect("encodes");
+    encoder
+        .write_header()
+        .and_then(|mut writer| writer.write_image_data(&indexes))
+        .expect("encodes");
     bytes
 }
 
@@ -61,9 +89,12 @@ fn interlaced_png(photo: &RgbImage) -> Vec<u8> {
         }
     }
     let mut info = Info::with_size(width, height);
-    (info.color_type, info.bit_depth, info.interlaced) = (png::ColorType::Rgb, BitDepth::Eight, true);
+    (info.color_type, info.bit_depth, info.interlaced) =
+        (png::ColorType::Rgb, BitDepth::Eight, true);
     let mut bytes = Vec::new();
-    let mut writer = png::Encoder::with_info(&mut bytes, info).and_then(png::Encoder::write_header).expect("a header");
+    let mut writer = png::Encoder::with_info(&mut bytes, info)
+        .and_then(png::Encoder::write_header)
+        .expect("a header");
     writer.write_chunk(png::chunk::IDAT, &stored(&rows)).expect("encodes");
     writer.write_chunk(png::chunk::IEND, &[]).expect("encodes");
     drop(writer);

@@ -33,7 +33,9 @@ impl Process {
         let mut log = BufReader::new(child.stderr.take().expect("piped")).lines();
         let mut told = Vec::new();
         let address = loop {
-            let Some(Ok(line)) = log.next() else { panic!("the server did not get ready: {told:#?}") };
+            let Some(Ok(line)) = log.next() else {
+                panic!("the server did not get ready: {told:#?}")
+            };
             let event: Value = serde_json::from_str(&line).unwrap_or_default();
             if event["message"] == "ready" {
                 break event["address"].as_str().expect("an address").to_owned();
@@ -65,8 +67,12 @@ impl Process {
     /// The most memory that the process has held, in bytes.
     #[cfg(target_os = "linux")]
     pub fn peak_memory(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("the process runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells the peak");
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
+            .expect("the process runs");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .expect("Linux tells the peak");
         let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().expect("a number");
         kibibytes * 1024
     }

@@ -1,4 +1,5 @@
-//! What a request presents as its signature, in the `Authorization` header or in the query string, before any of it is believed.
+//! What a request presents as its signature, in the `Authorization` header or in the query string,
+//! before any of it is believed.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -47,28 +48,37 @@ pub(super) struct Presented {
 }
 
 impl Presented {
-    /// Reads the signature of a request; refuses with AWS's texts a request with none, two, or an incomplete one.
+    /// Reads the signature of a request; refuses with AWS's texts a request with none, two, or an
+    /// incomplete one.
     pub(super) fn from_request(parts: &Parts) -> ApiResult<Self> {
-        let header = parts.headers.get(AUTHORIZATION).map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let header =
+            parts.headers.get(AUTHORIZATION).map(|value| String::from_utf8_lossy(value.as_bytes()));
         match (header, is_in_query(parts)) {
             (Some(_), true) => Err(ApiError::new(
                 ErrorCode::InvalidSignatureException,
                 "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.",
             )),
-            (None, false) => Err(ApiError::new(ErrorCode::MissingAuthenticationTokenException, "Missing Authentication Token")),
+            (None, false) => Err(ApiError::new(
+                ErrorCode::MissingAuthenticationTokenException,
+                "Missing Authentication Token",
+            )),
             (Some(header), false) => Self::from_header(parts, &header),
             (None, true) => Self::from_query(parts),
         }
     }
 
     fn from_header(parts: &Parts, header: &str) -> ApiResult<Self> {
-        let fields = ["Credential", "Signature", "SignedHeaders"].map(|name| (name, header_field(header, name)));
+        let fields = ["Credential", "Signature", "SignedHeaders"]
+            .map(|name| (name, header_field(header, name)));
         let date = header_value(parts, "x-amz-date").or_else(|| header_value(parts, DATE.as_str()));
 
-        let ([(_, Some(credential)), (_, Some(signature)), (_, Some(signed_headers))], Some(date)) = (fields, &date) else {
+        let ([(_, Some(credential)), (_, Some(signature)), (_, Some(signed_headers))], Some(date)) =
+            (fields, &date)
+        else {
             let no_field = fields.iter().filter(|(_, value)| value.is_none());
-            let mut missing: Vec<String> =
-                no_field.map(|(name, _)| format!("Authorization header requires '{name}' parameter. ")).collect();
+            let mut missing: Vec<String> = no_field
+                .map(|(name, _)| format!("Authorization header requires '{name}' parameter. "))
+                .collect();
             if date.is_none() {
                 let text = "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ";
                 missing.push(text.to_owned());
@@ -88,16 +98,32 @@ impl Presented {
     }
 
     fn from_query(parts: &Parts) -> ApiResult<Self> {
-        let names = ["X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date"];
+        let names = [
+            "X-Amz-Algorithm",
+            "X-Amz-Credential",
+            "X-Amz-Signature",
+            "X-Amz-SignedHeaders",
+            "X-Amz-Date",
+        ];
         let values = names.map(|name| query_value(parts, name).filter(|value| !value.is_empty()));
-        let [Some(algorithm), Some(credential), Some(signature), Some(signed_headers), Some(date)] = values else {
+        let [Some(algorithm), Some(credential), Some(signature), Some(signed_headers), Some(date)] =
+            values
+        else {
             let absent = names.iter().zip(&values).filter(|(_, value)| value.is_none());
-            let missing: Vec<String> =
-                absent.map(|(name, _)| format!("AWS query-string parameters must include '{name}'. ")).collect();
-            return Err(incomplete(format!("{}Re-examine the query-string parameters.", missing.concat())));
+            let missing: Vec<String> = absent
+                .map(|(name, _)| format!("AWS query-string parameters must include '{name}'. "))
+                .collect();
+            return Err(incomplete(format!(
+                "{}Re-examine the query-string parameters.",
+                missing.concat()
+            )));
         };
         Ok(Self {
-            place: Place::Query { expires: query_value(parts, "X-Amz-Expires").map(|text| parse_expiry(&text)).transpose()? },
+            place: Place::Query {
+                expires: query_value(parts, "X-Amz-Expires")
+                    .map(|text| parse_expiry(&text))
+                    .transpose()?,
+            },
             algorithm,
             credential,
             signed_headers: header_names(&signed_headers),
@@ -119,23 +145,28 @@ fn is_in_query(parts: &Parts) -> bool {
 
 /// The `Credential` of a request in either form, however incomplete the rest is.
 pub(super) fn credential_of(parts: &Parts) -> Option<String> {
-    let in_header =
-        header_value(parts, AUTHORIZATION.as_str()).and_then(|header| header_field(&header, "Credential").map(ToOwned::to_owned));
+    let in_header = header_value(parts, AUTHORIZATION.as_str())
+        .and_then(|header| header_field(&header, "Credential").map(ToOwned::to_owned));
     in_header.or_else(|| query_value(parts, "X-Amz-Credential"))
 }
 
 /// The timestamp as it stands in the string to sign.
 pub(super) fn basic_format(instant: OffsetDateTime) -> String {
-    instant.to_offset(UtcOffset::UTC).format(&BASIC_FORMAT).expect("a UTC instant has all components of the format")
+    instant
+        .to_offset(UtcOffset::UTC)
+        .format(&BASIC_FORMAT)
+        .expect("a UTC instant has all components of the format")
 }
 
 /// The pairs of the query string, percent-decoded; `+` is a space, as every signer of AWS reads it.
 pub(super) fn query_pairs(parts: &Parts) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
     let decode = |text: &str| percent_decode_str(&text.replace('+', " ")).collect::<Vec<u8>>();
-    parts.uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()).map(move |pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode(name), decode(value))
-    })
+    parts.uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()).map(
+        move |pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(name), decode(value))
+        },
+    )
 }
 
 fn query_value(parts: &Parts, name: &str) -> Option<String> {
@@ -174,7 +205,9 @@ fn parse_timestamp(text: &str) -> ApiResult<OffsetDateTime> {
 fn parse_expiry(text: &str) -> ApiResult<Duration> {
     match text.parse::<u64>() {
         Ok(seconds) if seconds <= LONGEST_EXPIRY => Ok(Duration::from_secs(seconds)),
-        Ok(_) => Err(incomplete(format!("X-Amz-Expires must be less than {LONGEST_EXPIRY} seconds"))),
+        Ok(_) => {
+            Err(incomplete(format!("X-Amz-Expires must be less than {LONGEST_EXPIRY} seconds")))
+        }
         Err(_) => Err(incomplete("X-Amz-Expires should be a number".to_owned())),
     }
 }

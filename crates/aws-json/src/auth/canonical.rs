@@ -1,7 +1,8 @@
 //! The canonical request of Signature Version 4: the text that both sides must build alike.
 //!
-//! It is built here and not by the signer crate since a verifier takes the list of signed headers from the client, and prints the
-//! whole text when the signatures differ. Rules: AWS General Reference, "Create a signed AWS API request".
+//! It is built here and not by the signer crate since a verifier takes the list of signed headers
+//! from the client, and prints the whole text when the signatures differ. Rules: AWS General
+//! Reference, "Create a signed AWS API request".
 
 use http::header::HOST;
 use http::request::Parts;
@@ -16,7 +17,8 @@ const RESERVED_IN_PATH: &AsciiSet = &RESERVED.remove(b'/');
 
 /// The canonical request; bytes, since a header value need not be UTF-8.
 ///
-/// `body_hash` is that of the body as received: neither `x-amz-content-sha256` nor UNSIGNED-PAYLOAD may speak for it.
+/// `body_hash` is that of the body as received: neither `x-amz-content-sha256` nor UNSIGNED-PAYLOAD
+/// may speak for it.
 pub(super) fn canonical_request(parts: &Parts, body_hash: &str, presented: &Presented) -> Vec<u8> {
     let mut text = Vec::with_capacity(512);
     text.extend_from_slice(parts.method.as_str().as_bytes());
@@ -43,7 +45,8 @@ pub(super) fn sha256_hex(bytes: &[u8]) -> String {
     format!("{:x}", Sha256::digest(bytes))
 }
 
-/// The path without dot segments and doubled slashes (RFC 3986, 5.2.4), encoded once more as every service but S3 wants it.
+/// The path without dot segments and doubled slashes (RFC 3986, 5.2.4), encoded once more as every
+/// service but S3 wants it.
 fn canonical_path(path: &str) -> String {
     let mut segments: Vec<&str> = Vec::new();
     for segment in path.split('/') {
@@ -63,28 +66,40 @@ fn canonical_path(path: &str) -> String {
     percent_encode(normalized.as_bytes(), RESERVED_IN_PATH).to_string()
 }
 
-/// The query's pairs, encoded alike and sorted; a presigned request's own signature is not part of what it signs.
+/// The query's pairs, encoded alike and sorted; a presigned request's own signature is not part of
+/// what it signs.
 fn canonical_query(parts: &Parts, place: Place) -> String {
     let mut pairs: Vec<(String, String)> = query_pairs(parts)
         .filter(|(name, _)| place == Place::Header || name != b"X-Amz-Signature")
-        .map(|(name, value)| (percent_encode(&name, RESERVED).to_string(), percent_encode(&value, RESERVED).to_string()))
+        .map(|(name, value)| {
+            (
+                percent_encode(&name, RESERVED).to_string(),
+                percent_encode(&value, RESERVED).to_string(),
+            )
+        })
         .collect();
     pairs.sort_unstable();
-    let joined: Vec<String> = pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let joined: Vec<String> =
+        pairs.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
     joined.join("&")
 }
 
-/// The header's values in order of arrival, comma-separated, each without outer spaces and with inner runs of spaces made one.
+/// The header's values in order of arrival, comma-separated, each without outer spaces and with
+/// inner runs of spaces made one.
 fn canonical_header_value(parts: &Parts, name: &str) -> Vec<u8> {
-    let values: Vec<Vec<u8>> = parts.headers.get_all(name).iter().map(|value| squeeze_spaces(value.as_bytes())).collect();
+    let values: Vec<Vec<u8>> =
+        parts.headers.get_all(name).iter().map(|value| squeeze_spaces(value.as_bytes())).collect();
     // HTTP/2 has no Host header; its `:authority` stands in the URI.
     match parts.uri.authority() {
-        Some(authority) if values.is_empty() && name == HOST.as_str() => authority.as_str().as_bytes().to_vec(),
+        Some(authority) if values.is_empty() && name == HOST.as_str() => {
+            authority.as_str().as_bytes().to_vec()
+        }
         _ => values.join(&b','),
     }
 }
 
 fn squeeze_spaces(value: &[u8]) -> Vec<u8> {
-    let words: Vec<&[u8]> = value.split(|&byte| byte == b' ').filter(|word| !word.is_empty()).collect();
+    let words: Vec<&[u8]> =
+        value.split(|&byte| byte == b' ').filter(|word| !word.is_empty()).collect();
     words.join(&b' ')
 }

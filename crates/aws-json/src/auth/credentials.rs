@@ -1,4 +1,5 @@
-//! The keys that `verify` mode accepts, out of a TOML file. Secrets are never printed, in errors and `Debug` neither.
+//! The keys that `verify` mode accepts, out of a TOML file. Secrets are never printed, in errors
+//! and `Debug` neither.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -70,29 +71,39 @@ pub(super) struct Key {
 impl Credentials {
     /// Reads a credentials file.
     pub fn load(file: &Path) -> Result<Self, CredentialsError> {
-        let text = std::fs::read_to_string(file).map_err(|source| CredentialsError::Read { file: file.to_owned(), source })?;
+        let text = std::fs::read_to_string(file)
+            .map_err(|source| CredentialsError::Read { file: file.to_owned(), source })?;
         Self::parse(&text, file)
     }
 
     /// Parses the text of a credentials file; `file` is what errors call it.
     pub fn parse(text: &str, file: &Path) -> Result<Self, CredentialsError> {
         let file = || file.to_owned();
-        let document: Document = toml::from_str(text).map_err(|error| CredentialsError::Syntax {
-            file: file(),
-            line: error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count()),
-            // Not the whole error: that quotes the line, and the line may hold a secret.
-            reason: error.message().to_owned(),
-        })?;
+        let document: Document =
+            toml::from_str(text).map_err(|error| CredentialsError::Syntax {
+                file: file(),
+                line: error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count()),
+                // Not the whole error: that quotes the line, and the line may hold a secret.
+                reason: error.message().to_owned(),
+            })?;
         let mut keys = HashMap::new();
         for entry in document.key {
             let access_key_id = entry.access_key_id.clone();
-            let refuse = |reason| CredentialsError::Key { file: file(), access_key_id: access_key_id.clone(), reason };
+            let refuse = |reason| CredentialsError::Key {
+                file: file(),
+                access_key_id: access_key_id.clone(),
+                reason,
+            };
             let key = Key::try_from(entry).map_err(refuse)?;
             if keys.insert(access_key_id.clone(), key).is_some() {
                 return Err(refuse(KeyError::Duplicate));
             }
         }
-        if keys.is_empty() { Err(CredentialsError::NoKeys { file: file() }) } else { Ok(Self(keys)) }
+        if keys.is_empty() {
+            Err(CredentialsError::NoKeys { file: file() })
+        } else {
+            Ok(Self(keys))
+        }
     }
 
     pub(super) fn find(&self, access_key_id: &str) -> Option<&Key> {
@@ -145,7 +156,8 @@ impl TryFrom<Entry> for Key {
 
     fn try_from(entry: Entry) -> Result<Self, KeyError> {
         let consists_of = |text: &str, longest: usize, others: &str| {
-            (1..=longest).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c))
+            (1..=longest).contains(&text.len())
+                && text.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c))
         };
         if !consists_of(&entry.access_key_id, 128, "_-.") {
             return Err(KeyError::AccessKeyId);
@@ -172,7 +184,10 @@ impl TryFrom<Entry> for Key {
             None => {}
         }
         Ok(Self {
-            policy: Arc::new(Policy::parse(entry.actions.as_deref(), entry.collections.as_deref())?),
+            policy: Arc::new(Policy::parse(
+                entry.actions.as_deref(),
+                entry.collections.as_deref(),
+            )?),
             expires: entry.expires.as_ref().map(parse_instant).transpose()?,
             account: entry.account,
             user: entry.user,
@@ -248,12 +263,21 @@ mod tests {
     fn a_full_file_is_read() {
         let keys = parse(GOOD).expect("a good file");
         let bob = keys.find("ASIABOB").expect("bob's key");
-        assert_eq!((bob.account.as_str(), bob.user.as_str(), bob.secret()), ("210987654321", "bob", "hush/bob"));
+        assert_eq!(
+            (bob.account.as_str(), bob.user.as_str(), bob.secret()),
+            ("210987654321", "bob", "hush/bob")
+        );
         assert_eq!(bob.session_token(), "hush/token");
         assert!(bob.allows_region("eu-west-1") && !bob.allows_region("us-east-1"));
-        assert!(bob.policy.allows("ListFaces", Some("prod-1")) && !bob.policy.allows("ListFaces", Some("test")));
+        assert!(
+            bob.policy.allows("ListFaces", Some("prod-1"))
+                && !bob.policy.allows("ListFaces", Some("test"))
+        );
         let alice = keys.find("AKIDALICE").expect("alice's key");
-        assert!(alice.allows_region("us-east-1") && alice.policy.allows("DeleteCollection", Some("any")));
+        assert!(
+            alice.allows_region("us-east-1")
+                && alice.policy.allows("DeleteCollection", Some("any"))
+        );
         assert!(keys.find("AKIDMALLORY").is_none());
     }
 
@@ -272,13 +296,29 @@ mod tests {
     #[test]
     fn a_refusal_names_the_file_the_key_and_what_to_do() {
         for (from, to, expected) in [
-            ("ASIABOB", "AKIDALICE", r#"credentials file keys.toml, key "AKIDALICE": it is there twice"#),
-            ("210987654321", "21098765432", r#"key "ASIABOB": account "21098765432" must be the 12 digits"#),
+            (
+                "ASIABOB",
+                "AKIDALICE",
+                r#"credentials file keys.toml, key "AKIDALICE": it is there twice"#,
+            ),
+            (
+                "210987654321",
+                "21098765432",
+                r#"key "ASIABOB": account "21098765432" must be the 12 digits"#,
+            ),
             ("\"bob\"", "\"bob/x\"", r#"key "ASIABOB": user "bob/x" must be"#),
-            ("2027-01-01T00:00:00Z", "2027-01-01", r#"key "ASIABOB": expires "2027-01-01" must be"#),
+            (
+                "2027-01-01T00:00:00Z",
+                "2027-01-01",
+                r#"key "ASIABOB": expires "2027-01-01" must be"#,
+            ),
             ("eu-west-1", "Europe", r#"key "ASIABOB": regions: "Europe" is no region"#),
             ("[\"eu-west-1\"]", "[]", "an empty list allows no region"),
-            ("IndexFaces", "s3:GetObject", r#"key "ASIABOB": actions or collections: `s3:GetObject` is no action"#),
+            (
+                "IndexFaces",
+                "s3:GetObject",
+                r#"key "ASIABOB": actions or collections: `s3:GetObject` is no action"#,
+            ),
             ("hush/bob", "", r#"key "ASIABOB": secret_access_key is empty"#),
             ("hush/token", "", r#"key "ASIABOB": session_token is empty"#),
             ("ASIABOB", "ASIA/BOB", "access_key_id must be"),
@@ -310,7 +350,8 @@ mod tests {
             let error = parse(&text).expect_err(to);
             assert!(!format!("{error} {error:?}").contains("hush"), "{to:?}: {error:?}");
         }
-        let number = parse(&GOOD.replacen("\"hush/bob\"", "8675309", 1)).expect_err("a number is no secret");
+        let number =
+            parse(&GOOD.replacen("\"hush/bob\"", "8675309", 1)).expect_err("a number is no secret");
         assert!(!format!("{number} {number:?}").contains("8675309"), "{number}");
     }
 }

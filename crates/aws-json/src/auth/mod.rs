@@ -1,7 +1,7 @@
 //! Who calls: the account, region and rights behind a request.
 //!
-//! `open` believes what a request says of itself, so that any client with any key works; `verify` recomputes its signature and
-//! looks the key up in a credentials file.
+//! `open` believes what a request says of itself, so that any client with any key works; `verify`
+//! recomputes its signature and looks the key up in a credentials file.
 
 mod authorization;
 mod canonical;
@@ -33,7 +33,8 @@ pub const DEFAULT_REGION: &str = "us-east-1";
 /// How callers are told apart.
 #[derive(Debug, Clone, Default)]
 pub enum AuthMode {
-    /// Any signature or none. A caller is the account that its access key id spells (12 digits), in the region of its credential scope.
+    /// Any signature or none. A caller is the account that its access key id spells (12 digits), in
+    /// the region of its credential scope.
     #[default]
     Open,
     /// Only signatures made with one of these keys.
@@ -70,21 +71,29 @@ impl Auth {
         Self { mode, service }
     }
 
-    /// Tells who sent a request; in `verify` mode it refuses, with AWS's errors, whatever is not signed with a known key.
+    /// Tells who sent a request; in `verify` mode it refuses, with AWS's errors, whatever is not
+    /// signed with a known key.
     pub fn authenticate(&self, parts: &Parts, body: &[u8], now: SystemTime) -> ApiResult<Caller> {
         match &self.mode {
             AuthMode::Open => Ok(trust_unverified(parts, self.service)),
             AuthMode::Verify(keys) => {
                 let Verified { key, region } = sigv4::verify(keys, self.service, parts, body, now)?;
-                let permissions = Permissions::Listed { user: key.user.clone(), policy: Arc::clone(&key.policy) };
-                Ok(Caller { account: key.account.clone(), region, service: self.service, permissions })
+                let permissions =
+                    Permissions::Listed { user: key.user.clone(), policy: Arc::clone(&key.policy) };
+                Ok(Caller {
+                    account: key.account.clone(),
+                    region,
+                    service: self.service,
+                    permissions,
+                })
             }
         }
     }
 }
 
 impl Caller {
-    /// Refuses an operation (for example `IndexFaces`) that the caller's key does not allow, on this collection where it names one.
+    /// Refuses an operation (for example `IndexFaces`) that the caller's key does not allow, on
+    /// this collection where it names one.
     pub fn authorize(&self, operation: &str, collection_id: Option<&str>) -> ApiResult<()> {
         let Permissions::Listed { user, policy } = &self.permissions else { return Ok(()) };
         if policy.allows(operation, collection_id) {
@@ -92,7 +101,12 @@ impl Caller {
         }
         let Self { account, region, service, .. } = self;
         let resource = collection_id
-            .map(|id| format!(" on resource: arn:aws:{service}:{region}:{account}:collection/{}", shorten(id)))
+            .map(|id| {
+                format!(
+                    " on resource: arn:aws:{service}:{region}:{account}:collection/{}",
+                    shorten(id)
+                )
+            })
             .unwrap_or_default();
         let message = format!(
             "User: arn:aws:iam::{account}:user/{user} is not authorized to perform: {service}:{operation}{resource} \
@@ -102,12 +116,15 @@ impl Caller {
     }
 }
 
-/// Takes account and region from the credential scope as it stands. Some published samples leave out its date.
+/// Takes account and region from the credential scope as it stands. Some published samples leave
+/// out its date.
 fn trust_unverified(parts: &Parts, service: &'static str) -> Caller {
     let credential = authorization::credential_of(parts).unwrap_or_default();
     let elements: Vec<&str> = credential.split('/').collect();
     let (access_key, region) = match elements[..] {
-        [access_key, _, region, _, "aws4_request"] | [access_key, region, _, "aws4_request"] => (access_key, region),
+        [access_key, _, region, _, "aws4_request"] | [access_key, region, _, "aws4_request"] => {
+            (access_key, region)
+        }
         [access_key, ..] => (access_key, ""),
         [] => ("", ""),
     };
@@ -126,10 +143,14 @@ fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether a text has the form of a region, such as `eu-west-1` or `us-gov-east-1`; regions come and go, so there is no list.
+/// Whether a text has the form of a region, such as `eu-west-1` or `us-gov-east-1`; regions come
+/// and go, so there is no list.
 fn is_region(text: &str) -> bool {
     let mut words = text.split('-');
-    let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    let is_word = |word: &str| {
+        !word.is_empty()
+            && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
+    };
     let starts_with_letter = text.starts_with(|first: char| first.is_ascii_lowercase());
     starts_with_letter && text.len() <= 32 && words.all(is_word)
 }

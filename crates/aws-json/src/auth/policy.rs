@@ -9,7 +9,9 @@ const SERVICE_PREFIX: &str = "rekognition:";
 /// Why a pattern of a policy is no pattern.
 #[derive(Debug, Error)]
 pub enum PatternError {
-    #[error("`{0}` is no action of Rekognition; write for example \"rekognition:*\", \"IndexFaces\" or \"List*\"")]
+    #[error(
+        "`{0}` is no action of Rekognition; write for example \"rekognition:*\", \"IndexFaces\" or \"List*\""
+    )]
     NotAnAction(String),
     #[error(
         "`{0}` can match no collection id; write for example \"prod-*\" (letters, digits, `_`, `.`, `-` and the wildcards `*` and `?`)"
@@ -28,35 +30,63 @@ pub(super) struct Policy {
 
 impl Policy {
     /// `None` stands for everything.
-    pub(super) fn parse(actions: Option<&[String]>, collections: Option<&[String]>) -> Result<Self, PatternError> {
+    pub(super) fn parse(
+        actions: Option<&[String]>,
+        collections: Option<&[String]>,
+    ) -> Result<Self, PatternError> {
         let everything = ["*".to_owned()];
-        let compile_all = |patterns: Option<&[String]>, compile: fn(&str) -> Result<Regex, PatternError>| match patterns {
-            Some([]) => Err(PatternError::Empty),
-            other => other.unwrap_or(&everything).iter().map(|pattern| compile(pattern)).collect(),
-        };
-        Ok(Self { actions: compile_all(actions, action)?, collections: compile_all(collections, collection)? })
+        let compile_all =
+            |patterns: Option<&[String]>, compile: fn(&str) -> Result<Regex, PatternError>| {
+                match patterns {
+                    Some([]) => Err(PatternError::Empty),
+                    other => other
+                        .unwrap_or(&everything)
+                        .iter()
+                        .map(|pattern| compile(pattern))
+                        .collect(),
+                }
+            };
+        Ok(Self {
+            actions: compile_all(actions, action)?,
+            collections: compile_all(collections, collection)?,
+        })
     }
 
-    /// Whether `operation` (for example `IndexFaces`) is allowed, on this collection where it names one.
+    /// Whether `operation` (for example `IndexFaces`) is allowed, on this collection where it names
+    /// one.
     pub(super) fn allows(&self, operation: &str, collection_id: Option<&str>) -> bool {
-        let matches_any = |patterns: &[Regex], text: &str| patterns.iter().any(|pattern| pattern.is_match(text));
-        matches_any(&self.actions, operation) && collection_id.is_none_or(|id| matches_any(&self.collections, id))
+        let matches_any =
+            |patterns: &[Regex], text: &str| patterns.iter().any(|pattern| pattern.is_match(text));
+        matches_any(&self.actions, operation)
+            && collection_id.is_none_or(|id| matches_any(&self.collections, id))
     }
 }
 
 /// Action names are compared without regard to case, as IAM does.
 fn action(pattern: &str) -> Result<Regex, PatternError> {
     let name = match pattern.get(..SERVICE_PREFIX.len()) {
-        Some(prefix) if prefix.eq_ignore_ascii_case(SERVICE_PREFIX) => &pattern[SERVICE_PREFIX.len()..],
+        Some(prefix) if prefix.eq_ignore_ascii_case(SERVICE_PREFIX) => {
+            &pattern[SERVICE_PREFIX.len()..]
+        }
         _ => pattern,
     };
-    let is_name = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphabetic() || c == '*' || c == '?');
-    if is_name { Ok(wildcard(name, true)) } else { Err(PatternError::NotAnAction(pattern.to_owned())) }
+    let is_name =
+        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphabetic() || c == '*' || c == '?');
+    if is_name {
+        Ok(wildcard(name, true))
+    } else {
+        Err(PatternError::NotAnAction(pattern.to_owned()))
+    }
 }
 
 fn collection(pattern: &str) -> Result<Regex, PatternError> {
-    let is_id = !pattern.is_empty() && pattern.chars().all(|c| c.is_ascii_alphanumeric() || "_.-*?".contains(c));
-    if is_id { Ok(wildcard(pattern, false)) } else { Err(PatternError::NotACollection(pattern.to_owned())) }
+    let is_id = !pattern.is_empty()
+        && pattern.chars().all(|c| c.is_ascii_alphanumeric() || "_.-*?".contains(c));
+    if is_id {
+        Ok(wildcard(pattern, false))
+    } else {
+        Err(PatternError::NotACollection(pattern.to_owned()))
+    }
 }
 
 /// `*` stands for any text and `?` for one character; the pattern covers the whole text.
@@ -78,7 +108,10 @@ mod tests {
 
     #[test]
     fn a_wildcard_covers_the_whole_name_and_nothing_beyond() {
-        let readers = policy(&["rekognition:List*", "SearchFaces", "describecollection"], &["prod-*", "v1.?"]);
+        let readers = policy(
+            &["rekognition:List*", "SearchFaces", "describecollection"],
+            &["prod-*", "v1.?"],
+        );
         for (operation, collection_id, allowed) in [
             ("ListFaces", Some("prod-eu"), true),
             ("ListFaces", Some("prod-"), true),
@@ -93,7 +126,11 @@ mod tests {
             ("DescribeCollection", Some("prod-eu"), true),
             ("DeleteCollection", Some("prod-eu"), false),
         ] {
-            assert_eq!(readers.allows(operation, collection_id), allowed, "{operation} on {collection_id:?}");
+            assert_eq!(
+                readers.allows(operation, collection_id),
+                allowed,
+                "{operation} on {collection_id:?}"
+            );
         }
     }
 
@@ -106,7 +143,13 @@ mod tests {
 
     #[test]
     fn patterns_that_can_never_match_are_refused() {
-        for action in ["", "s3:GetObject", "rekognition:", "Index Faces", "rekognition:rekognition:IndexFaces"] {
+        for action in [
+            "",
+            "s3:GetObject",
+            "rekognition:",
+            "Index Faces",
+            "rekognition:rekognition:IndexFaces",
+        ] {
             assert!(Policy::parse(Some(&[action.to_owned()]), None).is_err(), "{action:?}");
         }
         for collection in ["", "a b", "arn:aws:rekognition:us-east-1:123456789012:collection/a"] {

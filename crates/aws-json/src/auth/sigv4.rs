@@ -49,7 +49,10 @@ pub(super) fn verify<'k>(
     if presented.algorithm != ALGORITHM {
         return Err(ApiError::new(
             ErrorCode::IncompleteSignatureException,
-            format!("Unsupported AWS 'algorithm': '{}' (only {ALGORITHM} for now). ", presented.algorithm),
+            format!(
+                "Unsupported AWS 'algorithm': '{}' (only {ALGORITHM} for now). ",
+                presented.algorithm
+            ),
         ));
     }
     let scope = Scope::parse(&presented.credential)?;
@@ -108,15 +111,24 @@ fn describe(span: Duration) -> String {
     }
 }
 
-/// A signature that leaves out the host, or a header that changes the meaning of the request, proves nothing about them.
+/// A signature that leaves out the host, or a header that changes the meaning of the request,
+/// proves nothing about them.
 fn check_signed_headers(presented: &Presented, parts: &Parts) -> ApiResult<()> {
     let is_signed = |name: &str| presented.signed_headers.iter().any(|signed| signed == name);
     if !is_signed("host") {
-        return Err(invalid("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.".to_owned()));
+        return Err(invalid(
+            "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.".to_owned(),
+        ));
     }
     let names = parts.headers.keys().map(http::HeaderName::as_str);
-    match names.filter(|name| name.starts_with("x-amz-")).find(|name| !is_signed(name) && !NEVER_SIGNED.contains(name)) {
-        Some(name) => Err(invalid(format!("'{}' must be a 'SignedHeader' in the AWS Authorization.", title_case(name)))),
+    match names
+        .filter(|name| name.starts_with("x-amz-"))
+        .find(|name| !is_signed(name) && !NEVER_SIGNED.contains(name))
+    {
+        Some(name) => Err(invalid(format!(
+            "'{}' must be a 'SignedHeader' in the AWS Authorization.",
+            title_case(name)
+        ))),
         None => Ok(()),
     }
 }
@@ -133,7 +145,12 @@ fn title_case(name: &str) -> String {
 }
 
 /// All that is wrong with the scope, in one message.
-fn check_scope(scope: &Scope<'_>, service: &str, presented: &Presented, key: Option<&Key>) -> ApiResult<()> {
+fn check_scope(
+    scope: &Scope<'_>,
+    service: &str,
+    presented: &Presented,
+    key: Option<&Key>,
+) -> ApiResult<()> {
     let mut wrong: Vec<String> = Vec::new();
     if !is_region(scope.region) || key.is_some_and(|key| !key.allows_region(scope.region)) {
         wrong.push("Credential should be scoped to a valid region. ".to_owned());
@@ -143,7 +160,9 @@ fn check_scope(scope: &Scope<'_>, service: &str, presented: &Presented, key: Opt
     }
     if scope.terminator != TERMINATOR {
         let got = scope.terminator;
-        wrong.push(format!("Credential should be scoped with a valid terminator: '{TERMINATOR}', not '{got}'. "));
+        wrong.push(format!(
+            "Credential should be scoped with a valid terminator: '{TERMINATOR}', not '{got}'. "
+        ));
     }
     let timestamp = basic_format(presented.timestamp);
     let expected_date = &timestamp[..8];
@@ -156,16 +175,27 @@ fn check_scope(scope: &Scope<'_>, service: &str, presented: &Presented, key: Opt
     if wrong.is_empty() { Ok(()) } else { Err(invalid(wrong.concat())) }
 }
 
-fn check_signature(key: &Key, scope: &Scope<'_>, presented: &Presented, parts: &Parts, body: &[u8]) -> ApiResult<()> {
+fn check_signature(
+    key: &Key,
+    scope: &Scope<'_>,
+    presented: &Presented,
+    parts: &Parts,
+    body: &[u8],
+) -> ApiResult<()> {
     let body_hash = sha256_hex(body);
     let canonical = canonical_request(parts, &body_hash, presented);
     let timestamp = basic_format(presented.timestamp);
     let Scope { date, region, service, .. } = scope;
-    let string_to_sign = format!("{ALGORITHM}\n{timestamp}\n{date}/{region}/{service}/{TERMINATOR}\n{}", sha256_hex(&canonical));
-    let signing_key = generate_signing_key(key.secret(), presented.timestamp.into(), region, service);
+    let string_to_sign = format!(
+        "{ALGORITHM}\n{timestamp}\n{date}/{region}/{service}/{TERMINATOR}\n{}",
+        sha256_hex(&canonical)
+    );
+    let signing_key =
+        generate_signing_key(key.secret(), presented.timestamp.into(), region, service);
     let expected = calculate_signature(signing_key, string_to_sign.as_bytes());
     let declared_hash = parts.headers.get("x-amz-content-sha256");
-    let hash_agrees = declared_hash.is_none_or(|declared| declared.as_bytes() == body_hash.as_bytes());
+    let hash_agrees =
+        declared_hash.is_none_or(|declared| declared.as_bytes() == body_hash.as_bytes());
     if hash_agrees && bool::from(expected.as_bytes().ct_eq(presented.signature.as_bytes())) {
         return Ok(());
     }
@@ -186,7 +216,10 @@ fn check_session(key: &Key, presented: &Presented, now: OffsetDateTime) -> ApiRe
         return Err(unrecognized());
     }
     if key.is_expired(now) {
-        return Err(ApiError::new(ErrorCode::ExpiredTokenException, "The security token included in the request is expired"));
+        return Err(ApiError::new(
+            ErrorCode::ExpiredTokenException,
+            "The security token included in the request is expired",
+        ));
     }
     Ok(())
 }
@@ -196,5 +229,8 @@ fn invalid(message: String) -> ApiError {
 }
 
 fn unrecognized() -> ApiError {
-    ApiError::new(ErrorCode::UnrecognizedClientException, "The security token included in the request is invalid.")
+    ApiError::new(
+        ErrorCode::UnrecognizedClientException,
+        "The security token included in the request is invalid.",
+    )
 }

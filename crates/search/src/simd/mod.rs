@@ -1,11 +1,17 @@
-//! The three inner loops of a scan, for AVX-512 (VNNI), AVX2, NEON, and in portable code that says what the others compute.
+//! The three inner loops of a scan, for AVX-512 (VNNI), AVX2, NEON, and in portable code that says
+//! what the others compute.
 //!
-//! This is the only module with `unsafe` code. Two rules make it sound: an [`Isa`] other than the portable one comes only out of
-//! [`Isa::available`], which asks the processor; and the safe methods here check every length before a kernel reads through a pointer.
+//! This is the only module with `unsafe` code. Two rules make it sound: an [`Isa`] other than the
+//! portable one comes only out of [`Isa::available`], which asks the processor; and the safe
+//! methods here check every length before a kernel reads through a pointer.
 //!
-//! All paths agree bit for bit: the code products are integers, and [`Isa::dot`] fixes the order of its sums and uses no fused operation.
+//! All paths agree bit for bit: the code products are integers, and [`Isa::dot`] fixes the order of
+//! its sums and uses no fused operation.
 
-#![allow(unsafe_code, reason = "vector instructions; audited as a whole, see the module's documentation")]
+#![allow(
+    unsafe_code,
+    reason = "vector instructions; audited as a whole, see the module's documentation"
+)]
 #![deny(unsafe_op_in_unsafe_fn)]
 
 #[cfg(target_arch = "aarch64")]
@@ -19,7 +25,8 @@ use super::codes::{PAD, Probe};
 /// Rows are coded in blocks of this many; a scan never looks at less than a block.
 pub const BLOCK: usize = 16;
 
-/// Components per step of the coarse plane: a step of a block is [`STEP_BYTES`], 4 a row, and a byte holds components `i` and `i + 4`.
+/// Components per step of the coarse plane: a step of a block is [`STEP_BYTES`], 4 a row, and a
+/// byte holds components `i` and `i + 4`.
 pub const COARSE_STEP: usize = 8;
 
 /// Bytes of a step of a block.
@@ -30,7 +37,8 @@ pub const fn block_bytes(padded: usize) -> usize {
     padded / COARSE_STEP * STEP_BYTES + BLOCK * 4
 }
 
-/// Components per step of the fine plane: 32 bytes of one row, and a byte holds components `i` and `i + 32`.
+/// Components per step of the fine plane: 32 bytes of one row, and a byte holds components `i` and
+/// `i + 32`.
 pub const FINE_STEP: usize = 64;
 
 /// Running sums of the exact product.
@@ -101,13 +109,15 @@ impl Isa {
         }
     }
 
-    /// Appends the rows of consecutive blocks whose coarse bound is at least `floor`, in row order. `floor` must be finite.
+    /// Appends the rows of consecutive blocks whose coarse bound is at least `floor`, in row order.
+    /// `floor` must be finite.
     pub fn sweep(self, blocks: &[u8], probe: &Probe, floor: f32, out: &mut Vec<Candidate>) {
         let padded = probe.words.len() * 4;
         assert!(padded.is_multiple_of(PAD) && blocks.len().is_multiple_of(block_bytes(padded)));
         match self.0 {
             Kind::Portable => portable::sweep(blocks, probe, floor, out),
-            // SAFETY: the lengths are checked above, and the kind only exists where the processor has the instructions.
+            // SAFETY: the lengths are checked above, and the kind only exists where the processor
+            // has the instructions.
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => unsafe { x86::sweep_avx2(blocks, probe, floor, out) },
             // SAFETY: as above.
@@ -125,7 +135,8 @@ impl Isa {
         assert!(low.len() * 2 == probe.words.len() * 4 && low.len().is_multiple_of(FINE_STEP / 2));
         match self.0 {
             Kind::Portable => portable::low_product(low, probe),
-            // SAFETY: the lengths are checked above, and both kinds only exist where the processor has AVX2.
+            // SAFETY: the lengths are checked above, and both kinds only exist where the processor
+            // has AVX2.
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 | Kind::Avx512 => unsafe { x86::low_product(low, probe) },
             // SAFETY: as above, for NEON.
@@ -134,14 +145,16 @@ impl Isa {
         }
     }
 
-    /// The score that a search answers: the inner product in `f32`, summed in one order on every processor. Component `i` is multiplied,
-    /// rounded and added to running sum `i % 16`; the sixteen sums are then added in halves (`i` and `i + 8`, `i + 4`, `i + 2`, `i + 1`).
+    /// The score that a search answers: the inner product in `f32`, summed in one order on every
+    /// processor. Component `i` is multiplied, rounded and added to running sum `i % 16`; the
+    /// sixteen sums are then added in halves (`i` and `i + 8`, `i + 4`, `i + 2`, `i + 1`).
     #[inline]
     pub fn dot(self, a: &[f32], b: &[f32]) -> f32 {
         assert!(a.len() == b.len() && a.len().is_multiple_of(LANES));
         match self.0 {
             Kind::Portable => portable::dot(a, b),
-            // SAFETY: the lengths are checked above, and both kinds only exist where the processor has AVX2.
+            // SAFETY: the lengths are checked above, and both kinds only exist where the processor
+            // has AVX2.
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 | Kind::Avx512 => unsafe { x86::dot(a, b) },
             // SAFETY: as above, for NEON.

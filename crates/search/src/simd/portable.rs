@@ -1,4 +1,5 @@
-//! The kernels in plain Rust: the reference for the others, and the way of processors without vector instructions.
+//! The kernels in plain Rust: the reference for the others, and the way of processors without
+//! vector instructions.
 
 use super::{BLOCK, Candidate, FINE_STEP, LANES, Probe, STEP_BYTES, block_bytes, coarse_product};
 use crate::codes::Terms;
@@ -24,7 +25,14 @@ pub fn sweep(blocks: &[u8], probe: &Probe, floor: f32, out: &mut Vec<Candidate>)
 
 /// Appends a row if its bound reaches the floor; `terms` are the 4 bytes of its terms.
 #[inline]
-pub fn offer(out: &mut Vec<Candidate>, row: usize, product: i32, terms: &[u8], probe: &Probe, floor: f32) {
+pub fn offer(
+    out: &mut Vec<Candidate>,
+    row: usize,
+    product: i32,
+    terms: &[u8],
+    probe: &Probe,
+    floor: f32,
+) {
     let terms = Terms::from_le_bytes([terms[0], terms[1], terms[2], terms[3]]);
     if probe.coarse_bound(product, terms) >= floor {
         out.push(Candidate { row: u32::try_from(row).expect("a chunk is small"), product });
@@ -33,7 +41,9 @@ pub fn offer(out: &mut Vec<Candidate>, row: usize, product: i32, terms: &[u8], p
 
 pub fn low_product(low: &[u8], probe: &Probe) -> i32 {
     let mut sum = 0;
-    for (bytes, words) in low.chunks_exact(FINE_STEP / 2).zip(probe.words.chunks_exact(FINE_STEP / 4)) {
+    for (bytes, words) in
+        low.chunks_exact(FINE_STEP / 2).zip(probe.words.chunks_exact(FINE_STEP / 4))
+    {
         let (first, second) = words.split_at(FINE_STEP / 8);
         for (four, (a, b)) in bytes.chunks_exact(4).zip(first.iter().zip(second)) {
             let (a, b) = (a.to_le_bytes(), b.to_le_bytes());

@@ -11,7 +11,12 @@ use crate::simd::{Isa, block_bytes};
 use crate::{Arena, CHUNK_ROWS, Hit, Query, TopK, VectorError};
 
 /// The definition of an answer.
-fn brute_force(rows: &BTreeMap<i64, Vec<f32>>, query: &[f32], min_cosine: f32, k: usize) -> Vec<Hit> {
+fn brute_force(
+    rows: &BTreeMap<i64, Vec<f32>>,
+    query: &[f32],
+    min_cosine: f32,
+    k: usize,
+) -> Vec<Hit> {
     let portable = Isa::available()[0];
     let mut hits: Vec<Hit> = rows
         .iter()
@@ -34,7 +39,8 @@ fn bits(hits: &[Hit]) -> Vec<(i64, u32)> {
     hits.iter().map(|hit| (hit.id, hit.cosine.to_bits())).collect()
 }
 
-/// Dense, coarse-grained (many equal scores), one-hot, zero, tiny, and with one component that leaves the others no code.
+/// Dense, coarse-grained (many equal scores), one-hot, zero, tiny, and with one component that
+/// leaves the others no code.
 fn vectors(dimension: usize) -> impl Strategy<Value = Vec<f32>> {
     let hot = move |(at, value): (usize, f32)| {
         let mut vector = vec![0.0; dimension];
@@ -223,7 +229,11 @@ fn a_row_takes_what_the_documentation_says() {
         arena.insert(id, vector).unwrap();
         if arena.len() >= 8 * CHUNK_ROWS && arena.len().is_multiple_of(CHUNK_ROWS) {
             // Book-keeping of a chunk is a larger share of the small chunks of this test.
-            assert!((671..=692).contains(&(arena.memory_bytes() / arena.len())), "{} bytes", arena.memory_bytes() / arena.len());
+            assert!(
+                (671..=692).contains(&(arena.memory_bytes() / arena.len())),
+                "{} bytes",
+                arena.memory_bytes() / arena.len()
+            );
         }
     }
 }
@@ -251,7 +261,8 @@ fn scans_beside_writers_see_each_stable_row_once() {
                 }
             })
         });
-        let scans: Vec<Vec<i64>> = (0..40).map(|_| ids(&arena.search(&vectors[0], -2.0, usize::MAX).unwrap())).collect();
+        let scans: Vec<Vec<i64>> =
+            (0..40).map(|_| ids(&arena.search(&vectors[0], -2.0, usize::MAX).unwrap())).collect();
         // Before the assertions: a failure must not leave the writers running.
         stop.store(true, Relaxed);
         for writer in writers {
@@ -260,7 +271,10 @@ fn scans_beside_writers_see_each_stable_row_once() {
         for mut ids in scans {
             ids.sort_unstable();
             assert!(ids.is_sorted_by(|a, b| a < b), "no row twice");
-            assert!((0i64..).zip(&vectors).step_by(2).all(|(id, _)| ids.binary_search(&id).is_ok()), "no row lost");
+            assert!(
+                (0i64..).zip(&vectors).step_by(2).all(|(id, _)| ids.binary_search(&id).is_ok()),
+                "no row lost"
+            );
         }
     });
 }

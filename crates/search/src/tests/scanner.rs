@@ -20,7 +20,8 @@ async fn concurrent_searches_each_get_their_own_answer() {
         let scanner = Arc::new(Scanner::new(threads).unwrap());
         let searches: Vec<_> = (0..30)
             .map(|number| {
-                let (scanner, vector, k) = (Arc::clone(&scanner), vectors[number * 97].clone(), number % 7);
+                let (scanner, vector, k) =
+                    (Arc::clone(&scanner), vectors[number * 97].clone(), number % 7);
                 let arena = Arc::clone(if number % 5 == 0 { &small } else { &large });
                 tokio::spawn(async move {
                     let query = Query::new(&vector, 0.3, k).unwrap();
@@ -44,7 +45,8 @@ async fn abandoned_searches_do_not_stop_others() {
     let scanner = Scanner::new(1).unwrap();
     for vector in &vectors[..50] {
         let query = Query::new(vector, 0.0, 5).unwrap();
-        let abandoned = tokio::time::timeout(std::time::Duration::ZERO, scanner.search(&large, query));
+        let abandoned =
+            tokio::time::timeout(std::time::Duration::ZERO, scanner.search(&large, query));
         drop(abandoned.await);
     }
     let found = scanner.search(&large, Query::new(&vectors[7], 0.5, 1).unwrap()).await.unwrap();

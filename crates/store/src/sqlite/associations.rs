@@ -14,14 +14,16 @@ use super::writer::{Transaction, Write};
 use crate::change::Change;
 use crate::error::{Quota, StoreError, StoreResult};
 use crate::rows::{
-    AssociateFaces, Association, AssociationFailure, CollectionKey, DisassociateFaces, Disassociation, DisassociationFailure,
+    AssociateFaces, Association, AssociationFailure, CollectionKey, DisassociateFaces,
+    Disassociation, DisassociationFailure,
 };
 
 const CANDIDATES: &str = "SELECT f.face_id, f.id, f.user, u.user_id, v.vector
     FROM json_each(?2) wanted CROSS JOIN faces f ON f.collection = ?1 AND f.face_id = unhex(wanted.value)
     JOIN vectors v ON v.collection = f.collection AND v.face = f.id LEFT JOIN users u ON u.id = f.user";
 
-const VECTORS_OF_USER: &str = "SELECT v.vector FROM faces f JOIN vectors v ON v.collection = f.collection AND v.face = f.id
+const VECTORS_OF_USER: &str =
+    "SELECT v.vector FROM faces f JOIN vectors v ON v.collection = f.collection AND v.face = f.id
     WHERE f.user = ? ORDER BY f.id";
 
 #[cfg(test)]
@@ -42,16 +44,23 @@ async fn candidates(
     collection: CollectionKey,
     face_ids: &[Uuid],
 ) -> StoreResult<HashMap<Uuid, Candidate>> {
-    let found: Vec<CandidateColumns> =
-        sqlx::query_as(CANDIDATES).bind(collection).bind(json_of_ids(face_ids)).fetch_all(connection).await?;
+    let found: Vec<CandidateColumns> = sqlx::query_as(CANDIDATES)
+        .bind(collection)
+        .bind(json_of_ids(face_ids))
+        .fetch_all(connection)
+        .await?;
     let candidate = |(face_id, row, user, user_id, vector): CandidateColumns| {
         (face_id, Candidate { row, owner: user.zip(user_id), vector: decode(&vector) })
     };
     Ok(found.into_iter().map(candidate).collect())
 }
 
-async fn vectors_of_user(connection: &mut SqliteConnection, user: i64) -> StoreResult<Vec<Vec<f32>>> {
-    let blobs: Vec<Vec<u8>> = sqlx::query_scalar(VECTORS_OF_USER).bind(user).fetch_all(connection).await?;
+async fn vectors_of_user(
+    connection: &mut SqliteConnection,
+    user: i64,
+) -> StoreResult<Vec<Vec<f32>>> {
+    let blobs: Vec<Vec<u8>> =
+        sqlx::query_scalar(VECTORS_OF_USER).bind(user).fetch_all(connection).await?;
     Ok(blobs.iter().map(|blob| decode(blob)).collect())
 }
 
@@ -95,18 +104,27 @@ impl Write for AssociateFaces {
         let mut vectors = vectors_of_user(transaction.connection, user.row).await?;
         let face_ids = distinct(&self.face_ids);
         let mut candidates = candidates(transaction.connection, self.collection, &face_ids).await?;
-        let mut outcome = Association { associated: Vec::new(), unsuccessful: Vec::new(), is_active: false };
+        let mut outcome =
+            Association { associated: Vec::new(), unsuccessful: Vec::new(), is_active: false };
         let mut gained = Vec::new();
         for face_id in face_ids {
             let failure = match candidates.remove(&face_id) {
                 None => AssociationFailure::FaceNotFound,
                 Some(Candidate { owner: Some((owner, _)), .. }) if owner == user.row => continue,
-                Some(Candidate { owner: Some((_, user_id)), .. }) => AssociationFailure::AssociatedToADifferentUser(user_id),
+                Some(Candidate { owner: Some((_, user_id)), .. }) => {
+                    AssociationFailure::AssociatedToADifferentUser(user_id)
+                }
                 Some(Candidate { row, owner: None, vector }) => {
-                    let similarity = if vectors.is_empty() { None } else { Some((self.similarity)(&vectors, &vector)) };
+                    let similarity = if vectors.is_empty() {
+                        None
+                    } else {
+                        Some((self.similarity)(&vectors, &vector))
+                    };
                     match similarity.filter(|similarity| *similarity < self.threshold) {
                         Some(low) => AssociationFailure::LowMatchConfidence(low),
-                        None if vectors.len() >= self.max_faces => return Err(StoreError::Quota(Quota::FacesPerUser)),
+                        None if vectors.len() >= self.max_faces => {
+                            return Err(StoreError::Quota(Quota::FacesPerUser));
+                        }
                         None => {
                             vectors.push(vector);
                             gained.push(row);
@@ -142,7 +160,11 @@ impl Write for DisassociateFaces {
         let user = users::expect(transaction.connection, self.collection, &self.user_id).await?;
         let face_ids = distinct(&self.face_ids);
         let mut candidates = candidates(transaction.connection, self.collection, &face_ids).await?;
-        let mut outcome = Disassociation { disassociated: Vec::new(), unsuccessful: Vec::new(), is_active: false };
+        let mut outcome = Disassociation {
+            disassociated: Vec::new(),
+            unsuccessful: Vec::new(),
+            is_active: false,
+        };
         let mut lost = Vec::new();
         for face_id in face_ids {
             match candidates.remove(&face_id) {
@@ -153,7 +175,10 @@ impl Write for DisassociateFaces {
                         lost.push(row);
                         outcome.disassociated.push(face_id);
                     } else {
-                        outcome.unsuccessful.push((face_id, DisassociationFailure::AssociatedToADifferentUser(user_id)));
+                        outcome.unsuccessful.push((
+                            face_id,
+                            DisassociationFailure::AssociatedToADifferentUser(user_id),
+                        ));
                     }
                 }
             }

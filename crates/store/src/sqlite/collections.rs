@@ -11,16 +11,19 @@ use crate::error::{Existing, Missing, Quota, StoreError, StoreResult};
 use crate::rows::{Collection, CollectionKey, NewCollection};
 use crate::tenant::Tenant;
 
-const FIND: &str = "SELECT id, name, model_version, pack_name, pack_version, created_at, face_count, user_count
+const FIND: &str =
+    "SELECT id, name, model_version, pack_name, pack_version, created_at, face_count, user_count
     FROM collections WHERE account = ? AND region = ? AND name = ? AND dropped = 0";
 
-const FIND_BY_KEY: &str = "SELECT id, name, model_version, pack_name, pack_version, created_at, face_count, user_count
+const FIND_BY_KEY: &str =
+    "SELECT id, name, model_version, pack_name, pack_version, created_at, face_count, user_count
     FROM collections WHERE id = ? AND dropped = 0";
 
 const LIST: &str = "SELECT id, name, model_version, pack_name, pack_version, created_at, face_count, user_count
     FROM collections WHERE account = ? AND region = ? AND id > ? AND dropped = 0 ORDER BY id LIMIT ?";
 
-const COUNT: &str = "SELECT count(*) FROM collections WHERE account = ? AND region = ? AND dropped = 0";
+const COUNT: &str =
+    "SELECT count(*) FROM collections WHERE account = ? AND region = ? AND dropped = 0";
 
 const INSERT: &str = "INSERT INTO collections (account, region, name, model_version, pack_name, pack_version, created_at)
     VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -30,7 +33,11 @@ const INSERT: &str = "INSERT INTO collections (account, region, name, model_vers
 const DROP: &str = "UPDATE collections SET dropped = 1 WHERE account = ? AND region = ? AND name = ? AND dropped = 0
     RETURNING id, name, model_version, pack_name, pack_version, created_at, face_count, user_count";
 
-pub(super) async fn find(database: impl SqliteExecutor<'_>, tenant: &Tenant, name: &str) -> StoreResult<Collection> {
+pub(super) async fn find(
+    database: impl SqliteExecutor<'_>,
+    tenant: &Tenant,
+    name: &str,
+) -> StoreResult<Collection> {
     sqlx::query_as(FIND)
         .bind(&tenant.account)
         .bind(&tenant.region)
@@ -40,7 +47,10 @@ pub(super) async fn find(database: impl SqliteExecutor<'_>, tenant: &Tenant, nam
         .ok_or(StoreError::NotFound(Missing::Collection))
 }
 
-pub(super) async fn find_by_key(database: &SqlitePool, key: CollectionKey) -> StoreResult<Collection> {
+pub(super) async fn find_by_key(
+    database: &SqlitePool,
+    key: CollectionKey,
+) -> StoreResult<Collection> {
     let found = sqlx::query_as(FIND_BY_KEY).bind(key).fetch_optional(database).await?;
     found.ok_or(StoreError::NotFound(Missing::Collection))
 }
@@ -52,17 +62,25 @@ pub(super) async fn list(
     limit: usize,
 ) -> StoreResult<Vec<Collection>> {
     let after = after.map_or(0, |key| key.0);
-    let query = sqlx::query_as(LIST).bind(&tenant.account).bind(&tenant.region).bind(after).bind(limit as i64);
+    let query = sqlx::query_as(LIST)
+        .bind(&tenant.account)
+        .bind(&tenant.region)
+        .bind(after)
+        .bind(limit as i64);
     Ok(query.fetch_all(database).await?)
 }
 
 /// How many faces and users a collection has; fails when it was deleted.
-pub(super) async fn counts(connection: &mut SqliteConnection, collection: CollectionKey) -> StoreResult<(u64, u64)> {
-    let row = sqlx::query("SELECT face_count, user_count FROM collections WHERE id = ? AND dropped = 0")
-        .bind(collection)
-        .fetch_optional(connection)
-        .await?
-        .ok_or(StoreError::NotFound(Missing::Collection))?;
+pub(super) async fn counts(
+    connection: &mut SqliteConnection,
+    collection: CollectionKey,
+) -> StoreResult<(u64, u64)> {
+    let row =
+        sqlx::query("SELECT face_count, user_count FROM collections WHERE id = ? AND dropped = 0")
+            .bind(collection)
+            .fetch_optional(connection)
+            .await?
+            .ok_or(StoreError::NotFound(Missing::Collection))?;
     Ok((row.try_get::<i64, _>(0)? as u64, row.try_get::<i64, _>(1)? as u64))
 }
 

@@ -12,9 +12,12 @@ use super::collections::{add_to_counts, counts};
 use super::writer::{Transaction, Write};
 use crate::change::{Change, FaceVector};
 use crate::error::{Quota, StoreError, StoreResult};
-use crate::rows::{BoundingBox, CollectionKey, Face, FaceDeletion, FaceFilter, IndexFaces, NewFace};
+use crate::rows::{
+    BoundingBox, CollectionKey, Face, FaceDeletion, FaceFilter, IndexFaces, NewFace,
+};
 
-/// Columns and joins of a [`Face`] and its ordinal; faces of a deleted collection that are not cleared away yet are not seen.
+/// Columns and joins of a [`Face`] and its ordinal; faces of a deleted collection that are not
+/// cleared away yet are not seen.
 macro_rules! select_face {
     ($from:literal, $rest:literal) => {
         concat!(
@@ -30,14 +33,19 @@ macro_rules! select_face {
 
 const FIND: &str = select_face!("faces f", "WHERE f.collection = ? AND f.face_id = ?");
 
-const OF_IMAGE: &str =
-    select_face!("faces f", "WHERE f.collection = ? AND f.image_sha256 = ? AND ifnull(f.external_image_id, '') = ifnull(?, '')");
+const OF_IMAGE: &str = select_face!(
+    "faces f",
+    "WHERE f.collection = ? AND f.image_sha256 = ? AND ifnull(f.external_image_id, '') = ifnull(?, '')"
+);
 
 // CROSS JOIN keeps SQLite to this order of the loops: from the list to the faces.
-const BY_ROWS: &str =
-    select_face!("json_each(?1) wanted CROSS JOIN faces f ON f.id = wanted.value", "WHERE f.collection = ?2 ORDER BY wanted.key");
+const BY_ROWS: &str = select_face!(
+    "json_each(?1) wanted CROSS JOIN faces f ON f.id = wanted.value",
+    "WHERE f.collection = ?2 ORDER BY wanted.key"
+);
 
-// All faces of an image in one statement: a call costs the same few exchanges with the database thread for any number of faces.
+// All faces of an image in one statement: a call costs the same few exchanges with the database
+// thread for any number of faces.
 const INSERT: &str = "INSERT INTO faces (collection, image_id, image_sha256, external_image_id, model_version,
         face_id, ordinal, box_left, box_top, box_width, box_height, confidence)
     SELECT ?1, ?2, ?3, ?4, ?5, unhex(value ->> 0), value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6
@@ -73,12 +81,24 @@ pub(super) fn distinct(face_ids: &[Uuid]) -> Vec<Uuid> {
     face_ids.iter().copied().filter(|id| seen.insert(*id)).collect()
 }
 
-pub(super) async fn find(database: &SqlitePool, collection: CollectionKey, face_id: Uuid) -> StoreResult<Option<Face>> {
+pub(super) async fn find(
+    database: &SqlitePool,
+    collection: CollectionKey,
+    face_id: Uuid,
+) -> StoreResult<Option<Face>> {
     Ok(sqlx::query_as(FIND).bind(collection).bind(face_id).fetch_optional(database).await?)
 }
 
-pub(super) async fn by_rows(database: &SqlitePool, collection: CollectionKey, rows: &[i64]) -> StoreResult<Vec<Face>> {
-    Ok(sqlx::query_as(BY_ROWS).bind(json_of_rows(rows)).bind(collection).fetch_all(database).await?)
+pub(super) async fn by_rows(
+    database: &SqlitePool,
+    collection: CollectionKey,
+    rows: &[i64],
+) -> StoreResult<Vec<Face>> {
+    Ok(sqlx::query_as(BY_ROWS)
+        .bind(json_of_rows(rows))
+        .bind(collection)
+        .fetch_all(database)
+        .await?)
 }
 
 pub(super) async fn list(
@@ -88,7 +108,8 @@ pub(super) async fn list(
     limit: usize,
     filter: FaceFilter,
 ) -> StoreResult<Vec<Face>> {
-    // Named, as without statistics SQLite may walk the whole collection to find the few faces of a user.
+    // Named, as without statistics SQLite may walk the whole collection to find the few faces of a
+    // user.
     let mut query = QueryBuilder::new(if filter.user_id.is_some() {
         select_face!("faces f INDEXED BY faces_by_user", "WHERE f.collection = ")
     } else {
@@ -103,7 +124,10 @@ pub(super) async fn list(
         query.push(" AND user_id = ").push_bind(user_id).push(")");
     }
     if let Some(face_ids) = filter.face_ids {
-        query.push(" AND f.face_id IN (SELECT unhex(value) FROM json_each(").push_bind(json_of_ids(&face_ids)).push("))");
+        query
+            .push(" AND f.face_id IN (SELECT unhex(value) FROM json_each(")
+            .push_bind(json_of_ids(&face_ids))
+            .push("))");
     }
     query.push(" ORDER BY f.face_id LIMIT ").push_bind(limit as i64);
     Ok(query.build_query_as().fetch_all(database).await?)
@@ -125,7 +149,9 @@ impl Write for IndexFaces {
             }
             insert_vectors(transaction.connection, self.collection, &added).await?;
             add_to_counts(transaction.connection, self.collection, added.len() as i64, 0).await?;
-            transaction.changes.push(Change::FacesAdded { collection: self.collection, faces: added });
+            transaction
+                .changes
+                .push(Change::FacesAdded { collection: self.collection, faces: added });
         }
         let of_image: Vec<OfImage> = sqlx::query_as(OF_IMAGE)
             .bind(self.collection)
@@ -133,7 +159,8 @@ impl Write for IndexFaces {
             .bind(&self.external_image_id)
             .fetch_all(&mut *transaction.connection)
             .await?;
-        let by_ordinal: HashMap<u32, Face> = of_image.into_iter().map(|kept| (kept.ordinal, kept.face)).collect();
+        let by_ordinal: HashMap<u32, Face> =
+            of_image.into_iter().map(|kept| (kept.ordinal, kept.face)).collect();
         Ok(self.faces.iter().map(|new| by_ordinal[&new.ordinal].clone()).collect())
     }
 }
@@ -147,9 +174,17 @@ struct OfImage {
 }
 
 /// Inserts the faces that are new; gives them in the order of their rows.
-async fn insert(connection: &mut SqliteConnection, request: &IndexFaces) -> StoreResult<Vec<FaceVector>> {
+async fn insert(
+    connection: &mut SqliteConnection,
+    request: &IndexFaces,
+) -> StoreResult<Vec<FaceVector>> {
     let columns = |new: &NewFace| {
-        let NewFace { ordinal, bounding_box: BoundingBox { left, top, width, height }, confidence, .. } = new;
+        let NewFace {
+            ordinal,
+            bounding_box: BoundingBox { left, top, width, height },
+            confidence,
+            ..
+        } = new;
         json!([Uuid::new_v4().simple().to_string(), ordinal, left, top, width, height, confidence])
     };
     let mut inserted: Vec<(i64, u32)> = sqlx::query_as(INSERT)
@@ -166,14 +201,25 @@ async fn insert(connection: &mut SqliteConnection, request: &IndexFaces) -> Stor
     for new in &request.faces {
         vectors.entry(new.ordinal).or_insert(&new.vector);
     }
-    Ok(inserted.into_iter().map(|(row, ordinal)| FaceVector { row, vector: vectors[&ordinal].to_vec() }).collect())
+    Ok(inserted
+        .into_iter()
+        .map(|(row, ordinal)| FaceVector { row, vector: vectors[&ordinal].to_vec() })
+        .collect())
 }
 
 /// Inserts vectors, all of one length.
-async fn insert_vectors(connection: &mut SqliteConnection, collection: CollectionKey, faces: &[FaceVector]) -> StoreResult<()> {
+async fn insert_vectors(
+    connection: &mut SqliteConnection,
+    collection: CollectionKey,
+    faces: &[FaceVector],
+) -> StoreResult<()> {
     let rows: Vec<i64> = faces.iter().map(|face| face.row).collect();
-    let bytes: Vec<u8> = faces.iter().flat_map(|face| &face.vector).flat_map(|value| value.to_le_bytes()).collect();
-    debug_assert!(faces.iter().all(|face| face.vector.len() == faces[0].vector.len()), "vectors of one image differ in length");
+    let bytes: Vec<u8> =
+        faces.iter().flat_map(|face| &face.vector).flat_map(|value| value.to_le_bytes()).collect();
+    debug_assert!(
+        faces.iter().all(|face| face.vector.len() == faces[0].vector.len()),
+        "vectors of one image differ in length"
+    );
     let bytes_per_vector = (bytes.len() / faces.len()) as i64;
     sqlx::query(INSERT_VECTORS)
         .bind(collection)
@@ -202,26 +248,41 @@ impl Write for Delete {
             .bind(json_of_ids(&face_ids))
             .fetch_all(&mut *transaction.connection)
             .await?;
-        let rows: Vec<i64> = found.iter().filter(|(_, _, owner)| owner.is_none()).map(|(_, row, _)| *row).collect();
+        let rows: Vec<i64> =
+            found.iter().filter(|(_, _, owner)| owner.is_none()).map(|(_, row, _)| *row).collect();
         if !rows.is_empty() {
             delete_rows(transaction.connection, self.collection, &rows).await?;
             transaction.changes.push(Change::FacesRemoved { collection: self.collection, rows });
         }
         let mut outcomes: HashMap<Uuid, FaceDeletion> = found
             .into_iter()
-            .map(|(face_id, _, owner)| (face_id, owner.map_or(FaceDeletion::Deleted, FaceDeletion::AssociatedTo)))
+            .map(|(face_id, _, owner)| {
+                (face_id, owner.map_or(FaceDeletion::Deleted, FaceDeletion::AssociatedTo))
+            })
             .collect();
-        Ok(face_ids.into_iter().map(|id| (id, outcomes.remove(&id).unwrap_or(FaceDeletion::NotFound))).collect())
+        Ok(face_ids
+            .into_iter()
+            .map(|id| (id, outcomes.remove(&id).unwrap_or(FaceDeletion::NotFound)))
+            .collect())
     }
 }
 
-async fn delete_rows(connection: &mut SqliteConnection, collection: CollectionKey, rows: &[i64]) -> StoreResult<()> {
+async fn delete_rows(
+    connection: &mut SqliteConnection,
+    collection: CollectionKey,
+    rows: &[i64],
+) -> StoreResult<()> {
     let list = json_of_rows(rows);
-    sqlx::query("DELETE FROM vectors WHERE collection = ? AND face IN (SELECT value FROM json_each(?))")
-        .bind(collection)
-        .bind(&list)
+    sqlx::query(
+        "DELETE FROM vectors WHERE collection = ? AND face IN (SELECT value FROM json_each(?))",
+    )
+    .bind(collection)
+    .bind(&list)
+    .execute(&mut *connection)
+    .await?;
+    sqlx::query("DELETE FROM faces WHERE id IN (SELECT value FROM json_each(?))")
+        .bind(list)
         .execute(&mut *connection)
         .await?;
-    sqlx::query("DELETE FROM faces WHERE id IN (SELECT value FROM json_each(?))").bind(list).execute(&mut *connection).await?;
     add_to_counts(connection, collection, -(rows.len() as i64), 0).await
 }

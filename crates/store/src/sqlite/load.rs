@@ -1,4 +1,5 @@
-//! Vectors, read in bulk to fill the search: page by page, so that others get their turn on the one connection of a memory database.
+//! Vectors, read in bulk to fill the search: page by page, so that others get their turn on the one
+//! connection of a memory database.
 
 use futures_util::TryStreamExt;
 use sqlx::{Row, SqlitePool};
@@ -17,7 +18,8 @@ const FACES: &str = "SELECT v.face, v.vector FROM vectors v
     WHERE v.collection = ?1 AND v.face > ?2 AND EXISTS (SELECT 1 FROM collections WHERE id = ?1 AND dropped = 0)
     ORDER BY v.face LIMIT ?3";
 
-const LAST_OF_PAGE: &str = "SELECT id FROM users INDEXED BY users_in_order WHERE collection = ? AND id > ? ORDER BY id
+const LAST_OF_PAGE: &str =
+    "SELECT id FROM users INDEXED BY users_in_order WHERE collection = ? AND id > ? ORDER BY id
     LIMIT 1 OFFSET ?";
 
 const USERS: &str = "SELECT f.user, v.vector
@@ -48,10 +50,15 @@ pub(super) async fn face_vector(
     Ok(found.map(|(row, vector)| FaceVector { row, vector: decode(&vector) }))
 }
 
-pub(super) async fn faces(database: &SqlitePool, collection: CollectionKey, visit: &mut FaceVisitor<'_>) -> StoreResult<()> {
+pub(super) async fn faces(
+    database: &SqlitePool,
+    collection: CollectionKey,
+    visit: &mut FaceVisitor<'_>,
+) -> StoreResult<()> {
     let (mut after, mut vector) = (0, Vec::new());
     loop {
-        let mut rows = sqlx::query(FACES).bind(collection).bind(after).bind(PAGE_FACES).fetch(database);
+        let mut rows =
+            sqlx::query(FACES).bind(collection).bind(after).bind(PAGE_FACES).fetch(database);
         let mut count = 0;
         while let Some(row) = rows.try_next().await? {
             let (values, _) = row.try_get::<&[u8], _>(1)?.as_chunks::<4>();
@@ -67,10 +74,15 @@ pub(super) async fn faces(database: &SqlitePool, collection: CollectionKey, visi
     }
 }
 
-pub(super) async fn users(database: &SqlitePool, collection: CollectionKey, visit: &mut UserVisitor<'_>) -> StoreResult<()> {
+pub(super) async fn users(
+    database: &SqlitePool,
+    collection: CollectionKey,
+    visit: &mut UserVisitor<'_>,
+) -> StoreResult<()> {
     let mut after = 0;
     loop {
-        let last = sqlx::query_scalar(LAST_OF_PAGE).bind(collection).bind(after).bind(PAGE_USERS - 1);
+        let last =
+            sqlx::query_scalar(LAST_OF_PAGE).bind(collection).bind(after).bind(PAGE_USERS - 1);
         let last: Option<i64> = last.fetch_optional(database).await?;
         page_of_users(database, collection, after, last.unwrap_or(i64::MAX), visit).await?;
         let Some(last) = last else { return Ok(()) };

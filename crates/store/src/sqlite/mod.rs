@@ -1,4 +1,5 @@
-//! The embedded engine: `SQLite`, in a directory (write-ahead log, flushed at every commit) or in memory.
+//! The embedded engine: `SQLite`, in a directory (write-ahead log, flushed at every commit) or in
+//! memory.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -34,11 +35,11 @@ pub use open::{Location, OpenError};
 use super::change::{ChangeSink, FaceVector};
 use super::error::StoreResult;
 use super::rows::{
-    AssociateFaces, Association, Collection, CollectionKey, DisassociateFaces, Disassociation, Face, FaceDeletion, FaceFilter,
-    Idempotency, IndexFaces, NewCollection, User,
+    AssociateFaces, Association, Collection, CollectionKey, DisassociateFaces, Disassociation,
+    Face, FaceDeletion, FaceFilter, Idempotency, IndexFaces, NewCollection, User,
 };
-use crate::{FaceVisitor, Store, UserVisitor};
 use crate::tenant::Tenant;
+use crate::{FaceVisitor, Store, UserVisitor};
 use tokens::Once;
 use writer::Writer;
 
@@ -54,9 +55,14 @@ pub struct Sqlite {
 }
 
 impl Sqlite {
-    /// Opens the database, makes or upgrades its schema, and keeps other servers out of it until the store is closed or dropped.
+    /// Opens the database, makes or upgrades its schema, and keeps other servers out of it until
+    /// the store is closed or dropped.
     pub async fn open(location: &Location) -> Result<Self, OpenError> {
-        let system = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_millis() as i64);
+        let system = || {
+            SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |passed| passed.as_millis() as i64)
+        };
         Self::open_with_clock(location, Arc::new(system)).await
     }
 
@@ -84,8 +90,14 @@ impl Store for Sqlite {
         self.writer_connection.close().await;
     }
 
-    async fn create_collection(&self, tenant: &Tenant, new: NewCollection) -> StoreResult<Collection> {
-        self.writer.write(collections::Create { tenant: tenant.clone(), new, now: (self.clock)() }).await
+    async fn create_collection(
+        &self,
+        tenant: &Tenant,
+        new: NewCollection,
+    ) -> StoreResult<Collection> {
+        self.writer
+            .write(collections::Create { tenant: tenant.clone(), new, now: (self.clock)() })
+            .await
     }
 
     async fn collection(&self, tenant: &Tenant, name: &str) -> StoreResult<Collection> {
@@ -106,19 +118,28 @@ impl Store for Sqlite {
     }
 
     async fn delete_collection(&self, tenant: &Tenant, name: &str) -> StoreResult<Collection> {
-        self.writer.write(collections::Delete { tenant: tenant.clone(), name: name.to_owned() }).await
+        self.writer
+            .write(collections::Delete { tenant: tenant.clone(), name: name.to_owned() })
+            .await
     }
 
     async fn tags(&self, tenant: &Tenant, name: &str) -> StoreResult<BTreeMap<String, String>> {
         tags::list(&self.readers, tenant, name).await
     }
 
-    async fn put_tags(&self, tenant: &Tenant, name: &str, tags: BTreeMap<String, String>) -> StoreResult<()> {
+    async fn put_tags(
+        &self,
+        tenant: &Tenant,
+        name: &str,
+        tags: BTreeMap<String, String>,
+    ) -> StoreResult<()> {
         self.writer.write(tags::Put { tenant: tenant.clone(), name: name.to_owned(), tags }).await
     }
 
     async fn remove_tags(&self, tenant: &Tenant, name: &str, keys: Vec<String>) -> StoreResult<()> {
-        self.writer.write(tags::Remove { tenant: tenant.clone(), name: name.to_owned(), keys }).await
+        self.writer
+            .write(tags::Remove { tenant: tenant.clone(), name: name.to_owned(), keys })
+            .await
     }
 
     async fn index_faces(&self, request: IndexFaces) -> StoreResult<Vec<Face>> {
@@ -139,27 +160,58 @@ impl Store for Sqlite {
         faces::find(&self.readers, collection, face_id).await
     }
 
-    async fn faces_by_rows(&self, collection: CollectionKey, rows: &[i64]) -> StoreResult<Vec<Face>> {
+    async fn faces_by_rows(
+        &self,
+        collection: CollectionKey,
+        rows: &[i64],
+    ) -> StoreResult<Vec<Face>> {
         faces::by_rows(&self.readers, collection, rows).await
     }
 
-    async fn face_vector(&self, collection: CollectionKey, face_id: Uuid) -> StoreResult<Option<FaceVector>> {
+    async fn face_vector(
+        &self,
+        collection: CollectionKey,
+        face_id: Uuid,
+    ) -> StoreResult<Option<FaceVector>> {
         load::face_vector(&self.readers, collection, face_id).await
     }
 
-    async fn delete_faces(&self, collection: CollectionKey, face_ids: &[Uuid]) -> StoreResult<Vec<(Uuid, FaceDeletion)>> {
+    async fn delete_faces(
+        &self,
+        collection: CollectionKey,
+        face_ids: &[Uuid],
+    ) -> StoreResult<Vec<(Uuid, FaceDeletion)>> {
         self.writer.write(faces::Delete { collection, face_ids: face_ids.to_vec() }).await
     }
 
-    async fn create_user(&self, collection: CollectionKey, user_id: &str, token: Option<Idempotency>) -> StoreResult<()> {
-        self.writer.write(self.once(users::Create { collection, user_id: user_id.to_owned() }, token)).await
+    async fn create_user(
+        &self,
+        collection: CollectionKey,
+        user_id: &str,
+        token: Option<Idempotency>,
+    ) -> StoreResult<()> {
+        self.writer
+            .write(self.once(users::Create { collection, user_id: user_id.to_owned() }, token))
+            .await
     }
 
-    async fn delete_user(&self, collection: CollectionKey, user_id: &str, token: Option<Idempotency>) -> StoreResult<()> {
-        self.writer.write(self.once(users::Delete { collection, user_id: user_id.to_owned() }, token)).await
+    async fn delete_user(
+        &self,
+        collection: CollectionKey,
+        user_id: &str,
+        token: Option<Idempotency>,
+    ) -> StoreResult<()> {
+        self.writer
+            .write(self.once(users::Delete { collection, user_id: user_id.to_owned() }, token))
+            .await
     }
 
-    async fn list_users(&self, collection: CollectionKey, after: Option<i64>, limit: usize) -> StoreResult<Vec<User>> {
+    async fn list_users(
+        &self,
+        collection: CollectionKey,
+        after: Option<i64>,
+        limit: usize,
+    ) -> StoreResult<Vec<User>> {
         users::list(&self.readers, collection, after, limit).await
     }
 
@@ -167,23 +219,43 @@ impl Store for Sqlite {
         users::find(&self.readers, collection, user_id).await
     }
 
-    async fn users_by_rows(&self, collection: CollectionKey, rows: &[i64]) -> StoreResult<Vec<User>> {
+    async fn users_by_rows(
+        &self,
+        collection: CollectionKey,
+        rows: &[i64],
+    ) -> StoreResult<Vec<User>> {
         users::by_rows(&self.readers, collection, rows).await
     }
 
-    async fn associate_faces(&self, request: AssociateFaces, token: Option<Idempotency>) -> StoreResult<Association> {
+    async fn associate_faces(
+        &self,
+        request: AssociateFaces,
+        token: Option<Idempotency>,
+    ) -> StoreResult<Association> {
         self.writer.write(self.once(request, token)).await
     }
 
-    async fn disassociate_faces(&self, request: DisassociateFaces, token: Option<Idempotency>) -> StoreResult<Disassociation> {
+    async fn disassociate_faces(
+        &self,
+        request: DisassociateFaces,
+        token: Option<Idempotency>,
+    ) -> StoreResult<Disassociation> {
         self.writer.write(self.once(request, token)).await
     }
 
-    async fn load_faces(&self, collection: CollectionKey, visit: &mut FaceVisitor<'_>) -> StoreResult<()> {
+    async fn load_faces(
+        &self,
+        collection: CollectionKey,
+        visit: &mut FaceVisitor<'_>,
+    ) -> StoreResult<()> {
         load::faces(&self.readers, collection, visit).await
     }
 
-    async fn load_users(&self, collection: CollectionKey, visit: &mut UserVisitor<'_>) -> StoreResult<()> {
+    async fn load_users(
+        &self,
+        collection: CollectionKey,
+        visit: &mut UserVisitor<'_>,
+    ) -> StoreResult<()> {
         load::users(&self.readers, collection, visit).await
     }
 }

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
 
 use crate::error::Failure;
 
@@ -38,7 +40,9 @@ pub enum OpenError {
          use another data directory"
     )]
     NewerSchema { found: i64, known: i64 },
-    #[error("the database's schema {0} is not the one that this lookalike makes: it was written by an unreleased version")]
+    #[error(
+        "the database's schema {0} is not the one that this lookalike makes: it was written by an unreleased version"
+    )]
     ForeignSchema(i64),
     #[error("cannot bring the database's schema up to date")]
     Migration(#[source] MigrateError),
@@ -60,7 +64,9 @@ impl From<MigrateError> for OpenError {
                 Self::NewerSchema { found, known }
             }
             MigrateError::VersionMismatch(version) => Self::ForeignSchema(version),
-            MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => source.into(),
+            MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => {
+                source.into()
+            }
             error => Self::Migration(error),
         }
     }
@@ -105,13 +111,22 @@ pub(super) async fn open(location: &Location) -> Result<Database, OpenError> {
 
 /// Connections live as long as the pool: a memory database lives in its connection.
 fn pool(size: u32) -> SqlitePoolOptions {
-    SqlitePoolOptions::new().max_connections(size).idle_timeout(None).max_lifetime(None).test_before_acquire(false)
+    SqlitePoolOptions::new()
+        .max_connections(size)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire(false)
 }
 
 fn lock(directory: &Path) -> Result<File, OpenError> {
     let refused = |source| OpenError::Directory { path: directory.to_owned(), source };
     std::fs::create_dir_all(directory).map_err(refused)?;
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(directory.join(LOCK_NAME)).map_err(refused)?;
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(directory.join(LOCK_NAME))
+        .map_err(refused)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse(directory.to_owned())),

@@ -1,4 +1,5 @@
-//! Clears away what deleted collections held, in steps small enough for writes to pass between them.
+//! Clears away what deleted collections held, in steps small enough for writes to pass between
+//! them.
 
 use sqlx::SqlitePool;
 
@@ -17,19 +18,29 @@ const DELETIONS: [&str; 5] = [
         (SELECT account, region, operation, token FROM tokens WHERE collection = ?1 LIMIT ?2)",
 ];
 
-/// Deletes some rows of a dropped collection, or the collection itself when it is empty. Says whether there may be more to do.
+/// Deletes some rows of a dropped collection, or the collection itself when it is empty. Says
+/// whether there may be more to do.
 pub(super) async fn step(database: &SqlitePool) -> sqlx::Result<bool> {
     let mut connection = database.acquire().await?;
-    let dropped: Option<CollectionKey> = sqlx::query_scalar("SELECT id FROM collections WHERE dropped = 1 ORDER BY id LIMIT 1")
-        .fetch_optional(&mut *connection)
-        .await?;
+    let dropped: Option<CollectionKey> =
+        sqlx::query_scalar("SELECT id FROM collections WHERE dropped = 1 ORDER BY id LIMIT 1")
+            .fetch_optional(&mut *connection)
+            .await?;
     let Some(collection) = dropped else { return Ok(false) };
     for deletion in DELETIONS {
-        let deleted = sqlx::query(deletion).bind(collection).bind(STEP).execute(&mut *connection).await?.rows_affected();
+        let deleted = sqlx::query(deletion)
+            .bind(collection)
+            .bind(STEP)
+            .execute(&mut *connection)
+            .await?
+            .rows_affected();
         if deleted > 0 {
             return Ok(true);
         }
     }
-    sqlx::query("DELETE FROM collections WHERE id = ?").bind(collection).execute(&mut *connection).await?;
+    sqlx::query("DELETE FROM collections WHERE id = ?")
+        .bind(collection)
+        .execute(&mut *connection)
+        .await?;
     Ok(true)
 }

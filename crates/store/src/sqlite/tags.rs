@@ -13,12 +13,19 @@ use crate::error::{Quota, StoreError, StoreResult};
 use crate::rows::CollectionKey;
 use crate::tenant::Tenant;
 
-pub(super) async fn list(database: &SqlitePool, tenant: &Tenant, name: &str) -> StoreResult<BTreeMap<String, String>> {
+pub(super) async fn list(
+    database: &SqlitePool,
+    tenant: &Tenant,
+    name: &str,
+) -> StoreResult<BTreeMap<String, String>> {
     // A read transaction, so that the collection and its tags are of one moment.
     let mut snapshot = database.begin().await?;
     let collection = collections::find(&mut *snapshot, tenant, name).await?;
     let tags: Vec<(String, String)> =
-        sqlx::query_as("SELECT key, value FROM tags WHERE collection = ?").bind(collection.key).fetch_all(&mut *snapshot).await?;
+        sqlx::query_as("SELECT key, value FROM tags WHERE collection = ?")
+            .bind(collection.key)
+            .fetch_all(&mut *snapshot)
+            .await?;
     Ok(tags.into_iter().collect())
 }
 
@@ -36,8 +43,10 @@ pub(super) async fn insert(
             .execute(&mut *connection)
             .await?;
     }
-    let count: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM tags WHERE collection = ?").bind(collection).fetch_one(connection).await?;
+    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM tags WHERE collection = ?")
+        .bind(collection)
+        .fetch_one(connection)
+        .await?;
     if count as usize > MAX_TAGS { Err(StoreError::Quota(Quota::Tags)) } else { Ok(()) }
 }
 
@@ -52,7 +61,8 @@ impl Write for Put {
     type Output = ();
 
     async fn apply(&self, transaction: &mut Transaction<'_>) -> StoreResult<()> {
-        let collection = collections::find(&mut *transaction.connection, &self.tenant, &self.name).await?;
+        let collection =
+            collections::find(&mut *transaction.connection, &self.tenant, &self.name).await?;
         insert(transaction.connection, collection.key, &self.tags).await
     }
 }
@@ -68,7 +78,8 @@ impl Write for Remove {
     type Output = ();
 
     async fn apply(&self, transaction: &mut Transaction<'_>) -> StoreResult<()> {
-        let collection = collections::find(&mut *transaction.connection, &self.tenant, &self.name).await?;
+        let collection =
+            collections::find(&mut *transaction.connection, &self.tenant, &self.name).await?;
         for key in &self.keys {
             sqlx::query("DELETE FROM tags WHERE collection = ? AND key = ?")
                 .bind(collection.key)

@@ -1,4 +1,5 @@
-//! Faults that only show from inside: the pragmas of the writing connection stand for a full disk and a read-only file.
+//! Faults that only show from inside: the pragmas of the writing connection stand for a full disk
+//! and a read-only file.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,11 +8,11 @@ use sqlx::SqlitePool;
 use uuid::Uuid;
 
 use super::{Location, Sqlite, associations, faces, load, tokens, users};
-use crate::{
-    BoundingBox, Collection, FaceFilter, Failure, Idempotency, IndexFaces, MAX_FACES_PER_COLLECTION, NewCollection, NewFace,
-    PackId, Store, StoreError,
-};
 use crate::tenant::Tenant;
+use crate::{
+    BoundingBox, Collection, FaceFilter, Failure, Idempotency, IndexFaces,
+    MAX_FACES_PER_COLLECTION, NewCollection, NewFace, PackId, Store, StoreError,
+};
 
 fn tenant() -> Tenant {
     Tenant { account: "111122223333".to_owned(), region: "eu-west-1".to_owned() }
@@ -78,7 +79,10 @@ async fn a_full_disk_refuses_and_keeps_what_was_acknowledged() {
     acknowledged.sort_by_key(|face| face.face_id);
     let list = || store.list_faces(collection.key, None, 4096, FaceFilter::default());
     assert_eq!(list().await.unwrap(), acknowledged);
-    assert_eq!(store.collection(&tenant(), "staff").await.unwrap().face_count, acknowledged.len() as u64);
+    assert_eq!(
+        store.collection(&tenant(), "staff").await.unwrap().face_count,
+        acknowledged.len() as u64
+    );
 
     sqlx::query("PRAGMA max_page_count = 1000000").execute(&store.writer_connection).await.unwrap();
     store.index_faces(image(&collection, 1000, 3)).await.unwrap();
@@ -100,7 +104,8 @@ async fn a_read_only_database_refuses_writes_and_answers_reads() {
 async fn a_failed_commit_fails_the_whole_batch() {
     let directory = tempfile::tempdir().unwrap();
     let (store, collection) = with_collection(&directory).await;
-    // A deferred constraint shows only at the commit: a trigger adds a tag of no collection with each face.
+    // A deferred constraint shows only at the commit: a trigger adds a tag of no collection with
+    // each face.
     for statement in [
         "CREATE TABLE broken (collection INTEGER REFERENCES collections (id) DEFERRABLE INITIALLY DEFERRED)",
         "CREATE TRIGGER break_commit AFTER INSERT ON faces WHEN new.ordinal = 7 BEGIN INSERT INTO broken VALUES (-1); END",
@@ -109,10 +114,12 @@ async fn a_failed_commit_fails_the_whole_batch() {
     }
     // Held, so that the writer finds all three together.
     let held = store.writer_connection.acquire().await.unwrap();
-    let calls = [image(&collection, 1, 1), image(&collection, 2, 8), image(&collection, 3, 1)].map(|request| {
-        let store = Arc::clone(&store);
-        tokio::spawn(async move { store.index_faces(request).await })
-    });
+    let calls = [image(&collection, 1, 1), image(&collection, 2, 8), image(&collection, 3, 1)].map(
+        |request| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.index_faces(request).await })
+        },
+    );
     tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     drop(held);
     let mut acknowledged = 0;
@@ -150,7 +157,10 @@ async fn deleted_collections_are_cleared_away_even_after_a_restart() {
 async fn the_settings_that_durability_needs_are_on() {
     let directory = tempfile::tempdir().unwrap();
     let (store, _) = with_collection(&directory).await;
-    let mode: String = sqlx::query_scalar("PRAGMA journal_mode").fetch_one(&store.writer_connection).await.unwrap();
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode")
+        .fetch_one(&store.writer_connection)
+        .await
+        .unwrap();
     assert_eq!(mode, "wal");
     assert_eq!(number(&store.writer_connection, "PRAGMA synchronous").await, 2, "not FULL");
     assert_eq!(number(&store.writer_connection, "PRAGMA foreign_keys").await, 1);
@@ -161,12 +171,17 @@ async fn the_settings_that_durability_needs_are_on() {
 async fn no_query_scans_a_table() {
     let directory = tempfile::tempdir().unwrap();
     let (store, _) = with_collection(&directory).await;
-    let queries = [faces::QUERIES, users::QUERIES, load::QUERIES, associations::QUERIES, tokens::QUERIES];
+    let queries =
+        [faces::QUERIES, users::QUERIES, load::QUERIES, associations::QUERIES, tokens::QUERIES];
     for query in queries.concat() {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {query}"));
-        let plan: Vec<(i64, i64, i64, String)> = sqlx::query_as(explain).fetch_all(&store.readers).await.unwrap();
+        let plan: Vec<(i64, i64, i64, String)> =
+            sqlx::query_as(explain).fetch_all(&store.readers).await.unwrap();
         for (_, _, _, step) in plan {
-            assert!(!step.starts_with("SCAN") || step.contains("VIRTUAL TABLE"), "{step} in {query}");
+            assert!(
+                !step.starts_with("SCAN") || step.contains("VIRTUAL TABLE"),
+                "{step} in {query}"
+            );
             let sorts_little = query.contains("ORDER BY wanted.key");
             assert!(sorts_little || !step.contains("TEMP B-TREE"), "{step} in {query}");
         }

@@ -63,10 +63,12 @@ where
             if request_hash != token.request_hash {
                 return Err(StoreError::TokenMismatch);
             }
-            return serde_json::from_str(&outcome).map_err(|error| sqlx::Error::Decode(error.into()).into());
+            return serde_json::from_str(&outcome)
+                .map_err(|error| sqlx::Error::Decode(error.into()).into());
         }
         let outcome = self.write.apply(transaction).await?;
-        let json = serde_json::to_string(&outcome).map_err(|error| sqlx::Error::Encode(error.into()))?;
+        let json =
+            serde_json::to_string(&outcome).map_err(|error| sqlx::Error::Encode(error.into()))?;
         sqlx::query(INSERT)
             .bind(&token.tenant.account)
             .bind(&token.tenant.region)

@@ -27,7 +27,11 @@ const FREE_FACES: &str = "UPDATE faces SET user = NULL WHERE user = ?";
 #[cfg(test)]
 pub(super) const QUERIES: &[&str] = &[FIND, LIST, BY_ROWS, FREE_FACES];
 
-pub(super) async fn find(database: &SqlitePool, collection: CollectionKey, user_id: &str) -> StoreResult<Option<User>> {
+pub(super) async fn find(
+    database: &SqlitePool,
+    collection: CollectionKey,
+    user_id: &str,
+) -> StoreResult<Option<User>> {
     Ok(sqlx::query_as(FIND).bind(collection).bind(user_id).fetch_optional(database).await?)
 }
 
@@ -41,14 +45,27 @@ pub(super) async fn list(
     Ok(query.fetch_all(database).await?)
 }
 
-pub(super) async fn by_rows(database: &SqlitePool, collection: CollectionKey, rows: &[i64]) -> StoreResult<Vec<User>> {
-    Ok(sqlx::query_as(BY_ROWS).bind(json_of_rows(rows)).bind(collection).fetch_all(database).await?)
+pub(super) async fn by_rows(
+    database: &SqlitePool,
+    collection: CollectionKey,
+    rows: &[i64],
+) -> StoreResult<Vec<User>> {
+    Ok(sqlx::query_as(BY_ROWS)
+        .bind(json_of_rows(rows))
+        .bind(collection)
+        .fetch_all(database)
+        .await?)
 }
 
 /// The user that a write speaks of; fails when it or its collection is gone.
-pub(super) async fn expect(connection: &mut SqliteConnection, collection: CollectionKey, user_id: &str) -> StoreResult<User> {
+pub(super) async fn expect(
+    connection: &mut SqliteConnection,
+    collection: CollectionKey,
+    user_id: &str,
+) -> StoreResult<User> {
     counts(connection, collection).await?;
-    let user = sqlx::query_as(FIND).bind(collection).bind(user_id).fetch_optional(connection).await?;
+    let user =
+        sqlx::query_as(FIND).bind(collection).bind(user_id).fetch_optional(connection).await?;
     user.ok_or(StoreError::NotFound(Missing::User))
 }
 
@@ -71,11 +88,13 @@ impl Write for Create {
 
     async fn apply(&self, transaction: &mut Transaction<'_>) -> StoreResult<()> {
         counts(transaction.connection, self.collection).await?;
-        let inserted = sqlx::query("INSERT INTO users (collection, user_id) VALUES (?, ?) ON CONFLICT DO NOTHING")
-            .bind(self.collection)
-            .bind(&self.user_id)
-            .execute(&mut *transaction.connection)
-            .await?;
+        let inserted = sqlx::query(
+            "INSERT INTO users (collection, user_id) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        )
+        .bind(self.collection)
+        .bind(&self.user_id)
+        .execute(&mut *transaction.connection)
+        .await?;
         if inserted.rows_affected() == 0 {
             return Err(StoreError::AlreadyExists(Existing::User));
         }
@@ -105,7 +124,9 @@ impl Write for Delete {
         for statement in [FREE_FACES, "DELETE FROM users WHERE id = ?"] {
             sqlx::query(statement).bind(user.row).execute(&mut *transaction.connection).await?;
         }
-        transaction.changes.push(Change::UserRemoved { collection: self.collection, user: user.row });
+        transaction
+            .changes
+            .push(Change::UserRemoved { collection: self.collection, user: user.row });
         add_to_counts(transaction.connection, self.collection, 0, -1).await
     }
 }

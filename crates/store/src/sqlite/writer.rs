@@ -1,4 +1,5 @@
-//! The one writer, with group commit: all writes that wait share one transaction, a savepoint each, and one flush to disk.
+//! The one writer, with group commit: all writes that wait share one transaction, a savepoint each,
+//! and one flush to disk.
 
 use std::fs::File;
 use std::panic::AssertUnwindSafe;
@@ -107,7 +108,12 @@ impl Writer {
     }
 }
 
-async fn serve(database: SqlitePool, mut queue: mpsc::Receiver<Box<dyn Job>>, sinks: Sinks, lock: Option<File>) {
+async fn serve(
+    database: SqlitePool,
+    mut queue: mpsc::Receiver<Box<dyn Job>>,
+    sinks: Sinks,
+    lock: Option<File>,
+) {
     let mut batch = Vec::new();
     let mut purging = true;
     'serving: loop {
@@ -142,7 +148,8 @@ async fn commit_batch(database: &SqlitePool, batch: &mut Vec<Box<dyn Job>>, sink
         Ok(mut connection) => match run_batch(&mut connection, batch).await {
             Ok(changes) => Ok(changes),
             Err(error) => {
-                // SQLite may have rolled back by itself, and then says that there is no transaction.
+                // SQLite may have rolled back by itself, and then says that there is no
+                // transaction.
                 let _ = sqlx::query("ROLLBACK").execute(&mut *connection).await;
                 Err(error)
             }
@@ -162,7 +169,10 @@ async fn commit_batch(database: &SqlitePool, batch: &mut Vec<Box<dyn Job>>, sink
     changes.iter().any(|change| matches!(change, Change::CollectionDropped { .. }))
 }
 
-async fn run_batch(connection: &mut SqliteConnection, batch: &mut [Box<dyn Job>]) -> sqlx::Result<Vec<Change>> {
+async fn run_batch(
+    connection: &mut SqliteConnection,
+    batch: &mut [Box<dyn Job>],
+) -> sqlx::Result<Vec<Change>> {
     sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await?;
     let mut transaction = Transaction { connection, changes: Vec::new() };
     for job in batch {

@@ -1,7 +1,9 @@
-//! A server that is killed at any moment loses nothing it has acknowledged and leaves nothing half-written.
+//! A server that is killed at any moment loses nothing it has acknowledged and leaves nothing
+//! half-written.
 //!
-//! The test starts this very binary again as a child that writes and reports each acknowledged write on its standard output, kills it
-//! in the middle of that, and looks at what it left. The same directory serves all rounds.
+//! The test starts this very binary again as a child that writes and reports each acknowledged
+//! write on its standard output, kills it in the middle of that, and looks at what it left. The
+//! same directory serves all rounds.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read};
@@ -24,7 +26,8 @@ const ROUNDS: u32 = 12;
 const WRITERS: u32 = 4;
 const FACES_PER_IMAGE: u32 = 3;
 
-/// Writes for ever. A line says what was acknowledged: `+` new faces, `-` a deletion, `u` an association; `?` announces a deletion.
+/// Writes for ever. A line says what was acknowledged: `+` new faces, `-` a deletion, `u` an
+/// association; `?` announces a deletion.
 #[test]
 #[ignore = "it is the child of another test"]
 fn child_that_writes_until_it_is_killed() {
@@ -32,7 +35,8 @@ fn child_that_writes_until_it_is_killed() {
     let round = std::env::var(ROUND).expect("started by its parent");
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let store: Arc<dyn Store> = Arc::new(Sqlite::open(&Location::Directory(directory.into())).await.unwrap());
+        let store: Arc<dyn Store> =
+            Arc::new(Sqlite::open(&Location::Directory(directory.into())).await.unwrap());
         let staff = store.collection(&tenant("1", "r"), "staff").await.unwrap();
         let mut writers = Vec::new();
         for writer in 0..WRITERS {
@@ -44,7 +48,8 @@ fn child_that_writes_until_it_is_killed() {
                     let name = format!("{round}-{writer}-{image}");
                     let request = image_of(&staff, &name, Some(&name), FACES_PER_IMAGE);
                     let faces = ids(&store.index_faces(request).await.unwrap());
-                    let report = |sign: char| println!("{sign} {} {} {}", faces[0], faces[1], faces[2]);
+                    let report =
+                        |sign: char| println!("{sign} {} {} {}", faces[0], faces[1], faces[2]);
                     report('+');
                     match image % 3 {
                         0 => {
@@ -53,7 +58,10 @@ fn child_that_writes_until_it_is_killed() {
                             report('-');
                         }
                         1 if image < MAX_FACES_PER_USER => {
-                            store.associate_faces(association(&staff, &user, &faces), None).await.unwrap();
+                            store
+                                .associate_faces(association(&staff, &user, &faces), None)
+                                .await
+                                .unwrap();
                             report('u');
                         }
                         _ => {}
@@ -80,7 +88,11 @@ fn write_and_kill(directory: &Path, round: u32) -> Vec<String> {
     let mut output = BufReader::new(child.stdout.take().unwrap());
     let mut text = String::new();
     while !text.contains("\n+ ") {
-        assert!(output.read_line(&mut text).unwrap() > 0, "the child ended: {}", complaint(child.stderr.take().unwrap()));
+        assert!(
+            output.read_line(&mut text).unwrap() > 0,
+            "the child ended: {}",
+            complaint(child.stderr.take().unwrap())
+        );
     }
     // It goes on writing into the pipe meanwhile, at most as much as the pipe holds.
     std::thread::sleep(Duration::from_millis(u64::from(3 + round * 7)));
@@ -115,7 +127,10 @@ fn killed_servers_lose_nothing_acknowledged() {
         runtime.block_on(check(&location, &reported, round));
         runtime.block_on(check_file(directory.path()));
     }
-    assert!(reported.added.len() > (ROUNDS * FACES_PER_IMAGE) as usize, "the children wrote too little to tell");
+    assert!(
+        reported.added.len() > (ROUNDS * FACES_PER_IMAGE) as usize,
+        "the children wrote too little to tell"
+    );
 }
 
 /// What the children said, over all rounds.
@@ -159,32 +174,58 @@ async fn check(location: &Location, reported: &Reported, round: u32) {
     for face in &faces {
         *by_image.entry(face.external_image_id.as_deref().unwrap()).or_default() += 1;
     }
-    assert!(by_image.values().all(|count| *count == FACES_PER_IMAGE), "round {round}: an image was half-written");
+    assert!(
+        by_image.values().all(|count| *count == FACES_PER_IMAGE),
+        "round {round}: an image was half-written"
+    );
     assert!(kept.is_disjoint(&reported.deleted), "round {round}: a deleted face is back");
     let expected = reported.added.difference(&reported.to_be_deleted);
     let lost: Vec<_> = expected.filter(|face_id| !kept.contains(face_id)).collect();
     assert!(lost.is_empty(), "round {round}: acknowledged faces are lost: {lost:?}");
-    let of_users: BTreeSet<Uuid> = faces.iter().filter(|face| face.user_id.is_some()).map(|face| face.face_id).collect();
-    assert!(reported.associated.is_subset(&of_users), "round {round}: acknowledged associations are lost");
+    let of_users: BTreeSet<Uuid> =
+        faces.iter().filter(|face| face.user_id.is_some()).map(|face| face.face_id).collect();
+    assert!(
+        reported.associated.is_subset(&of_users),
+        "round {round}: acknowledged associations are lost"
+    );
     assert_eq!(staff.face_count, faces.len() as u64);
     let mut rows: Vec<i64> = faces.iter().map(|face| face.row).collect();
     rows.sort_unstable();
     let mut loaded = Vec::new();
     store.load_faces(staff.key, &mut |row, vector| loaded.push((row, vector.len()))).await.unwrap();
-    assert_eq!(loaded, rows.into_iter().map(|row| (row, 4)).collect::<Vec<_>>(), "round {round}: faces and vectors differ");
+    assert_eq!(
+        loaded,
+        rows.into_iter().map(|row| (row, 4)).collect::<Vec<_>>(),
+        "round {round}: faces and vectors differ"
+    );
     let users = store.list_users(staff.key, None, 1000).await.unwrap();
     assert_eq!(staff.user_count, users.len() as u64);
     for user in users {
-        let of_user = faces.iter().filter(|face| face.user_id.as_ref() == Some(&user.user_id)).count();
-        assert_eq!(user.face_count, of_user as u64, "round {round}: a user's faces are half-written");
+        let of_user =
+            faces.iter().filter(|face| face.user_id.as_ref() == Some(&user.user_id)).count();
+        assert_eq!(
+            user.face_count, of_user as u64,
+            "round {round}: a user's faces are half-written"
+        );
     }
     store.close().await;
 }
 
 /// Asks the engine itself.
 async fn check_file(directory: &Path) {
-    let mut connection = SqliteConnectOptions::new().filename(directory.join("lookalike.sqlite3")).connect().await.unwrap();
-    let verdict: String = sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&mut connection).await.unwrap();
+    let mut connection = SqliteConnectOptions::new()
+        .filename(directory.join("lookalike.sqlite3"))
+        .connect()
+        .await
+        .unwrap();
+    let verdict: String =
+        sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&mut connection).await.unwrap();
     assert_eq!(verdict, "ok");
-    assert!(sqlx::query("PRAGMA foreign_key_check").fetch_optional(&mut connection).await.unwrap().is_none());
+    assert!(
+        sqlx::query("PRAGMA foreign_key_check")
+            .fetch_optional(&mut connection)
+            .await
+            .unwrap()
+            .is_none()
+    );
 }

@@ -42,7 +42,8 @@ async fn makes_the_directory_and_leaves_one_file_when_closed() {
     let store = Sqlite::open(&at(&directory)).await.unwrap();
     store.create_collection(&tenant("1", "r"), new_collection("staff")).await.unwrap();
     store.close().await;
-    let mut files: Vec<_> = std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     files.sort();
     assert_eq!(files, ["lookalike.lock", FILE], "the write-ahead log was not folded in");
 }
@@ -70,12 +71,14 @@ async fn two_servers_cannot_share_a_directory() {
 #[tokio::test]
 async fn a_newer_schema_is_refused_and_left_alone() {
     let directory = used().await;
-    let insert =
-        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9, 'later', 1, x'00', 0)";
+    let insert = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (9, 'later', 1, x'00', 0)";
     sqlx::query(insert).execute(&mut directly(directory.path()).await).await.unwrap();
     let error = refusal(directory.path()).await;
     assert!(matches!(error, OpenError::NewerSchema { found: 9, known: 1 }), "{error:?}");
-    assert!(error.to_string().contains("written by a newer lookalike (schema 9, this one knows 1)"), "{error}");
+    assert!(
+        error.to_string().contains("written by a newer lookalike (schema 9, this one knows 1)"),
+        "{error}"
+    );
 
     let delete = "DELETE FROM _sqlx_migrations WHERE version = 9";
     sqlx::query(delete).execute(&mut directly(directory.path()).await).await.unwrap();
@@ -86,7 +89,10 @@ async fn a_newer_schema_is_refused_and_left_alone() {
 #[tokio::test]
 async fn a_foreign_schema_is_refused() {
     let directory = used().await;
-    sqlx::query("UPDATE _sqlx_migrations SET checksum = x'00'").execute(&mut directly(directory.path()).await).await.unwrap();
+    sqlx::query("UPDATE _sqlx_migrations SET checksum = x'00'")
+        .execute(&mut directly(directory.path()).await)
+        .await
+        .unwrap();
     let error = refusal(directory.path()).await;
     assert!(matches!(error, OpenError::ForeignSchema(1)), "{error:?}");
 }
@@ -99,7 +105,11 @@ async fn a_file_that_is_no_database_is_refused() {
     let error = refusal(directory.path()).await;
     assert!(matches!(error, OpenError::Database { failure: Failure::Corrupt, .. }), "{error:?}");
     assert!(error.to_string().contains("damaged or is no database"), "{error}");
-    assert_eq!(std::fs::read_to_string(directory.path().join(FILE)).unwrap(), junk, "the user's file was changed");
+    assert_eq!(
+        std::fs::read_to_string(directory.path().join(FILE)).unwrap(),
+        junk,
+        "the user's file was changed"
+    );
 }
 
 #[tokio::test]

@@ -53,12 +53,15 @@ impl Detection {
 const STRIDES: [usize; 3] = [8, 16, 32];
 /// Input sides are multiples of the largest stride.
 const MULTIPLE: usize = 32;
-/// Longest side of the network's input, for networks that take any size. The smallest face that the API promises to find, 40 pixels in
-/// 1920, is 16 pixels wide at this size: measured, that is where the reference detector's recall reaches 100 % (14 pixels: 93 %).
+/// Longest side of the network's input, for networks that take any size. The smallest face that the
+/// API promises to find, 40 pixels in 1920, is 16 pixels wide at this size: measured, that is where
+/// the reference detector's recall reaches 100 % (14 pixels: 93 %).
 const LONGEST_SIDE: u32 = 768;
-/// Smaller images are enlarged to this longest side: the landmarks of faces of few pixels are coarse, and alignment rests on them.
+/// Smaller images are enlarged to this longest side: the landmarks of faces of few pixels are
+/// coarse, and alignment rests on them.
 const SHORTEST_SIDE: u32 = 256;
-/// Where nothing is found, a face may be larger than what the network saw in training: one more look from afar costs a tenth.
+/// Where nothing is found, a face may be larger than what the network saw in training: one more
+/// look from afar costs a tenth.
 const AFAR_SIDE: u32 = 256;
 
 pub(crate) struct Detector {
@@ -75,13 +78,20 @@ impl Detector {
             DetectorFamily::Yunet => yunet::check(&network)?,
             DetectorFamily::Scrfd => scrfd::check(&network)?,
         }
-        if network.fixed_size().is_some_and(|(height, width)| height % MULTIPLE != 0 || width % MULTIPLE != 0) {
-            return Err(network.unusable(format!("its input {:?} is no multiple of {MULTIPLE}", network.fixed_size())));
+        if network
+            .fixed_size()
+            .is_some_and(|(height, width)| height % MULTIPLE != 0 || width % MULTIPLE != 0)
+        {
+            return Err(network.unusable(format!(
+                "its input {:?} is no multiple of {MULTIPLE}",
+                network.fixed_size()
+            )));
         }
         Ok(Self { network, spec: spec.clone(), resizer: Resizer::default(), input: Vec::new() })
     }
 
-    /// One run on black, so that the first request pays for no lazy set-up and wrong output shapes are found at start.
+    /// One run on black, so that the first request pays for no lazy set-up and wrong output shapes
+    /// are found at start.
     pub fn warm(&mut self) -> Result<(), VisionError> {
         self.detect(&RgbImage::new(160, 160)).map(drop)
     }
@@ -89,20 +99,37 @@ impl Detector {
     /// Every face over the threshold, largest box area first.
     pub fn detect(&mut self, image: &RgbImage) -> Result<Vec<Detection>, VisionError> {
         let mut candidates = self.pass(image, LONGEST_SIDE)?;
-        if candidates.is_empty() && image.width().max(image.height()) > AFAR_SIDE && self.network.fixed_size().is_none() {
+        if candidates.is_empty()
+            && image.width().max(image.height()) > AFAR_SIDE
+            && self.network.fixed_size().is_none()
+        {
             candidates = self.pass(image, AFAR_SIDE)?;
         }
         let mut faces = suppress(candidates, self.spec.nms_iou);
-        let frame = Rect { left: 0.0, top: 0.0, width: image.width() as f32, height: image.height() as f32 };
+        let frame = Rect {
+            left: 0.0,
+            top: 0.0,
+            width: image.width() as f32,
+            height: image.height() as f32,
+        };
         faces.retain(|face| face.bounding_box.overlap(&frame) > 0.0);
-        faces.sort_by(|a, b| b.bounding_box.area().total_cmp(&a.bounding_box.area()).then(b.score.total_cmp(&a.score)));
+        faces.sort_by(|a, b| {
+            b.bounding_box
+                .area()
+                .total_cmp(&a.bounding_box.area())
+                .then(b.score.total_cmp(&a.score))
+        });
         Ok(faces)
     }
 
-    /// One run with the image's longest side at most `longest` and at least `SHORTEST_SIDE`, its aspect kept; boxes come back in image pixels, not yet suppressed.
+    /// One run with the image's longest side at most `longest` and at least `SHORTEST_SIDE`, its
+    /// aspect kept; boxes come back in image pixels, not yet suppressed.
     fn pass(&mut self, image: &RgbImage, longest: u32) -> Result<Vec<Detection>, VisionError> {
         let (image_width, image_height) = image.dimensions();
-        let room = self.network.fixed_size().map_or((longest, longest), |(height, width)| (width as u32, height as u32));
+        let room = self
+            .network
+            .fixed_size()
+            .map_or((longest, longest), |(height, width)| (width as u32, height as u32));
         let ratio = |room: u32, side: u32| f64::from(room) / f64::from(side);
         let enlarged = ratio(SHORTEST_SIDE, image_width.max(image_height)).max(1.0);
         let scale = ratio(room.0, image_width).min(ratio(room.1, image_height)).min(enlarged);
@@ -123,26 +150,34 @@ impl Detector {
         Ok(found.into_iter().map(|face| face.scaled(factor)).filter(Detection::is_sound).collect())
     }
 
-    /// Interleaved RGB of size `canvas` (columns, rows): the image at size `size` in the upper left, black elsewhere.
+    /// Interleaved RGB of size `canvas` (columns, rows): the image at size `size` in the upper
+    /// left, black elsewhere.
     fn canvas(&mut self, image: &RgbImage, size: (u32, u32), canvas: (usize, usize)) -> Vec<u8> {
-        let resized =
-            if image.dimensions() == size { Cow::Borrowed(image) } else { Cow::Owned(self.resizer.resize(image, size)) };
+        let resized = if image.dimensions() == size {
+            Cow::Borrowed(image)
+        } else {
+            Cow::Owned(self.resizer.resize(image, size))
+        };
         let (columns, rows) = canvas;
         let (from, to) = (size.0 as usize * 3, columns * 3);
         if from == to && size.1 as usize == rows {
             return resized.into_owned().into_raw();
         }
         let mut padded = vec![0; to * rows];
-        padded.chunks_exact_mut(to).zip(resized.chunks_exact(from)).for_each(|(row, source)| row[..from].copy_from_slice(source));
+        padded
+            .chunks_exact_mut(to)
+            .zip(resized.chunks_exact(from))
+            .for_each(|(row, source)| row[..from].copy_from_slice(source));
         padded
     }
 
     /// The API's confidence, 0..=100, of a score.
     ///
-    /// Logistic between the pack's threshold, which is 73, and 1, which is 99.99: scores of clear faces crowd below 1 while the
-    /// API's published confidences of clear faces are above 99.
+    /// Logistic between the pack's threshold, which is 73, and 1, which is 99.99: scores of clear
+    /// faces crowd below 1 while the API's published confidences of clear faces are above 99.
     pub fn confidence(&self, score: f32) -> f32 {
-        let above = (score - self.spec.score_threshold) / (1.0 - self.spec.score_threshold).max(0.01);
+        let above =
+            (score - self.spec.score_threshold) / (1.0 - self.spec.score_threshold).max(0.01);
         100.0 / (1.0 + (-1.0 - 8.0 * above).exp())
     }
 
@@ -151,7 +186,8 @@ impl Detector {
     }
 }
 
-/// Greedy non-maximum suppression: the best score stays, and what overlaps it by more than `iou` goes.
+/// Greedy non-maximum suppression: the best score stays, and what overlaps it by more than `iou`
+/// goes.
 fn suppress(mut candidates: Vec<Detection>, iou: f32) -> Vec<Detection> {
     candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
     let mut kept: Vec<Detection> = Vec::new();
@@ -192,7 +228,12 @@ mod tests {
         let mut frame = RgbImage::from_pixel(side, side, image::Rgb([110; 3]));
         let middle = size as f32 * 278.0 / 512.0;
         let top = (side as f32 / 2.0 - middle) as i64;
-        image::imageops::replace(&mut frame, &picture, i64::from(side / 2) - i64::from(size / 2), top);
+        image::imageops::replace(
+            &mut frame,
+            &picture,
+            i64::from(side / 2) - i64::from(size / 2),
+            top,
+        );
         frame
     }
 
@@ -202,11 +243,16 @@ mod tests {
         let pack = testing::default_pack();
         let model = pack.read(&pack.detector.model).expect("reads");
         let mut detector = Detector::load(&pack.detector, &model).expect("loads");
-        // Parts of the frame's height; boxes are about 1.37 times as high as wide, so 0.029 is 40 pixels wide in 1920.
-        for (part, side) in [(0.029, 1920), (0.1, 640), (0.5, 300), (0.9, 640), (0.95, 900), (1.05, 800)] {
+        // Parts of the frame's height; boxes are about 1.37 times as high as wide, so 0.029 is 40
+        // pixels wide in 1920.
+        for (part, side) in
+            [(0.029, 1920), (0.1, 640), (0.5, 300), (0.9, 640), (0.95, 900), (1.05, 800)]
+        {
             let found = reference.faces[..3].iter().filter(|face| {
                 let faces = detector.detect(&framed(&face.pixels, part, side)).expect("detects");
-                faces.first().is_some_and(|face| (face.bounding_box.height / (part * side as f32) - 1.0).abs() < 0.35)
+                faces.first().is_some_and(|face| {
+                    (face.bounding_box.height / (part * side as f32) - 1.0).abs() < 0.35
+                })
             });
             let found = found.count();
             assert!(found == 3, "{found} of 3 faces of {part} of {side} pixels");

@@ -9,7 +9,8 @@ pub(super) fn check(network: &Network) -> Result<(), VisionError> {
         for kind in ["cls", "obj", "bbox", "kps"] {
             let name = format!("{kind}_{stride}");
             if !network.has_output(&name) {
-                return Err(network.unusable(format!("it has no output {name}, so it is not of family yunet")));
+                return Err(network
+                    .unusable(format!("it has no output {name}, so it is not of family yunet")));
             }
         }
     }
@@ -17,7 +18,11 @@ pub(super) fn check(network: &Network) -> Result<(), VisionError> {
 }
 
 /// Detections in pixels of the network's input of `size` (rows, columns).
-pub(super) fn decode(outputs: &Outputs, size: (usize, usize), threshold: f32) -> Result<Vec<Detection>, VisionError> {
+pub(super) fn decode(
+    outputs: &Outputs,
+    size: (usize, usize),
+    threshold: f32,
+) -> Result<Vec<Detection>, VisionError> {
     let mut found = Vec::new();
     for stride in STRIDES {
         let (rows, columns) = (size.0 / stride, size.1 / stride);
@@ -62,9 +67,17 @@ impl Level<'_> {
                 let (x, y) = ((column + offsets[0]) * stride, (row + offsets[1]) * stride);
                 let points = &self.landmarks[cell * 10..cell * 10 + 10];
                 found.push(Detection {
-                    bounding_box: Rect { left: x - width / 2.0, top: y - height / 2.0, width, height },
+                    bounding_box: Rect {
+                        left: x - width / 2.0,
+                        top: y - height / 2.0,
+                        width,
+                        height,
+                    },
                     landmarks: std::array::from_fn(|i| {
-                        Point::new((column + points[2 * i]) * stride, (row + points[2 * i + 1]) * stride)
+                        Point::new(
+                            (column + points[2 * i]) * stride,
+                            (row + points[2 * i + 1]) * stride,
+                        )
                     }),
                     score,
                 });

@@ -4,9 +4,11 @@ use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::MAX_SIDE;
 
-/// What the most costly decode holds for a pixel, that of a progressive CMYK JPEG: three bytes of RGB and four 16-bit coefficients.
+/// What the most costly decode holds for a pixel, that of a progressive CMYK JPEG: three bytes of
+/// RGB and four 16-bit coefficients.
 const MOST_BYTES_PER_PIXEL: usize = 11;
-/// What decodes may hold together, in bytes: as much as the most costly one of the largest dimensions.
+/// What decodes may hold together, in bytes: as much as the most costly one of the largest
+/// dimensions.
 const TOTAL: usize = MOST_BYTES_PER_PIXEL * (MAX_SIDE as usize).pow(2);
 
 static DECODES: Budget = Budget::new(TOTAL);
@@ -24,7 +26,8 @@ pub(super) struct Share<'a> {
     bytes: usize,
 }
 
-/// Waits until `bytes` are free for a decode. More than there is in total means everything, so that nobody waits for ever.
+/// Waits until `bytes` are free for a decode. More than there is in total means everything, so that
+/// nobody waits for ever.
 pub(super) fn reserve(bytes: usize) -> Share<'static> {
     DECODES.take(bytes)
 }
@@ -37,7 +40,10 @@ impl Budget {
     fn take(&self, bytes: usize) -> Share<'_> {
         let bytes = bytes.min(self.total);
         let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut free = self.returned.wait_while(free, |free| *free < bytes).unwrap_or_else(PoisonError::into_inner);
+        let mut free = self
+            .returned
+            .wait_while(free, |free| *free < bytes)
+            .unwrap_or_else(PoisonError::into_inner);
         *free -= bytes;
         Share { budget: self, bytes }
     }
@@ -66,7 +72,10 @@ mod tests {
                 scope.spawn(move || {
                     for _ in 0..50 {
                         let share = budget.take(bytes);
-                        peak.fetch_max(out.fetch_add(share.bytes, Ordering::SeqCst) + share.bytes, Ordering::SeqCst);
+                        peak.fetch_max(
+                            out.fetch_add(share.bytes, Ordering::SeqCst) + share.bytes,
+                            Ordering::SeqCst,
+                        );
                         std::thread::yield_now();
                         out.fetch_sub(share.bytes, Ordering::SeqCst);
                     }

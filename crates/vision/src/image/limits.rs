@@ -10,12 +10,17 @@ pub const MAX_SIDE: u32 = 10_000;
 /// The shortest side accepted, in pixels.
 pub const MIN_SIDE: u32 = 80;
 
-/// The longest side kept. The smallest face that the API finds, 40 pixels in 1920, still has 85 pixels here, and an image waiting for
-/// its turn takes 50 MB at most instead of 300.
+/// The longest side kept. The smallest face that the API finds, 40 pixels in 1920, still has 85
+/// pixels here, and an image waiting for its turn takes 50 MB at most instead of 300.
 const KEPT_SIDE: u32 = 4096;
 
-/// Makes an image with a longer side than [`KEPT_SIDE`] smaller, its aspect kept; answers are ratios, so nobody sees it.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "sides are at most 10,000")]
+/// Makes an image with a longer side than [`KEPT_SIDE`] smaller, its aspect kept; answers are
+/// ratios, so nobody sees it.
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "sides are at most 10,000"
+)]
 pub(super) fn shrink(image: RgbImage) -> RgbImage {
     let (width, height) = image.dimensions();
     if width.max(height) <= KEPT_SIDE {
@@ -47,6 +52,9 @@ mod tests {
         assert!(matches!(check(79, 500), Err(DecodeError::TooSmall { width: 79, height: 500 })));
         assert!(matches!(check(500, 79), Err(DecodeError::TooSmall { .. })));
         assert!(matches!(check(10_001, 500), Err(DecodeError::TooLarge { .. })));
-        assert!(matches!(check(10, 10_001), Err(DecodeError::TooLarge { width: 10, height: 10_001 })));
+        assert!(matches!(
+            check(10, 10_001),
+            Err(DecodeError::TooLarge { width: 10, height: 10_001 })
+        ));
     }
 }

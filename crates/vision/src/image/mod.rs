@@ -3,7 +3,6 @@
 use image::RgbImage;
 use thiserror::Error;
 
-
 mod budget;
 mod jpeg;
 mod limits;
@@ -15,7 +14,8 @@ mod tests;
 pub use limits::{MAX_SIDE, MIN_SIDE};
 pub(crate) use resize::{Resizer, Window};
 
-/// An upright 8-bit RGB image, at most 4096 pixels a side: larger ones are made smaller when they are decoded.
+/// An upright 8-bit RGB image, at most 4096 pixels a side: larger ones are made smaller when they
+/// are decoded.
 #[derive(Debug, Clone)]
 pub struct Image {
     pub pixels: RgbImage,
@@ -36,10 +36,11 @@ pub enum DecodeError {
     TooSmall { width: u32, height: u32 },
 }
 
-/// Decodes a JPEG or PNG, told apart by their first bytes; a JPEG is turned upright by its EXIF orientation, a PNG never.
+/// Decodes a JPEG or PNG, told apart by their first bytes; a JPEG is turned upright by its EXIF
+/// orientation, a PNG never.
 ///
-/// Dimensions are checked before pixels are decoded. The call blocks while too many other pixels are being decoded (see
-/// `budget`), so it belongs on a worker thread.
+/// Dimensions are checked before pixels are decoded. The call blocks while too many other pixels
+/// are being decoded (see `budget`), so it belongs on a worker thread.
 pub fn decode(bytes: &[u8]) -> Result<Image, DecodeError> {
     if bytes.starts_with(&jpeg::MAGIC) {
         jpeg::decode(bytes)

@@ -14,10 +14,12 @@ const WORKING_MEMORY: usize = 64 << 20;
 
 /// Decodes the default image of a PNG. A damaged or cut-off file is refused.
 ///
-/// Transparency is laid over white, as viewers and converters to JPEG do: cut-out portraits keep a plain background, and colours
-/// hidden under full transparency do not appear. Sixteen-bit samples keep their upper byte.
+/// Transparency is laid over white, as viewers and converters to JPEG do: cut-out portraits keep a
+/// plain background, and colours hidden under full transparency do not appear. Sixteen-bit samples
+/// keep their upper byte.
 pub(super) fn decode(bytes: &[u8]) -> Result<Image, DecodeError> {
-    let mut decoder = Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: WORKING_MEMORY });
+    let mut decoder =
+        Decoder::new_with_limits(Cursor::new(bytes), Limits { bytes: WORKING_MEMORY });
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
     decoder.set_ignore_text_chunk(true);
     decoder.set_ignore_iccp_chunk(true);
@@ -42,7 +44,8 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Image, DecodeError> {
             rgb.append(row.data());
         }
     }
-    let pixels = RgbImage::from_raw(width, height, rgb.pixels).ok_or_else(|| DecodeError::Broken("missing rows".to_owned()))?;
+    let pixels = RgbImage::from_raw(width, height, rgb.pixels)
+        .ok_or_else(|| DecodeError::Broken("missing rows".to_owned()))?;
     Ok(Image { pixels: limits::shrink(pixels), had_orientation: false })
 }
 
@@ -62,13 +65,15 @@ impl Rows {
         match self.color {
             ColorType::Grayscale => self.pixels.extend(row.iter().flat_map(|value| [*value; 3])),
             ColorType::GrayscaleAlpha => {
-                self.pixels.extend(row.chunks_exact(2).flat_map(|pixel| [over_white(pixel[0], pixel[1]); 3]));
+                self.pixels.extend(
+                    row.chunks_exact(2).flat_map(|pixel| [over_white(pixel[0], pixel[1]); 3]),
+                );
             }
             // A palette is expanded to RGB or RGBA by the decoder.
             ColorType::Rgb | ColorType::Indexed => self.pixels.extend_from_slice(row),
-            ColorType::Rgba => self.pixels.extend(
-                row.chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]].map(|value| over_white(value, pixel[3]))),
-            ),
+            ColorType::Rgba => self.pixels.extend(row.chunks_exact(4).flat_map(|pixel| {
+                [pixel[0], pixel[1], pixel[2]].map(|value| over_white(value, pixel[3]))
+            })),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Every kind of file that clients send, drawn here: four coloured quarters, so that turning and channel order show.
+//! Every kind of file that clients send, drawn here: four coloured quarters, so that turning and
+//! channel order show.
 
 use ::png as png_crate;
 use jpeg_encoder::{ColorType as JpegColor, Encoder, JpegColorType, SamplingFactor};
@@ -23,7 +24,11 @@ fn draw<const N: usize>(pixel: impl Fn(usize) -> [u8; N]) -> Vec<u8> {
     places.flat_map(|(x, y)| pixel(quarter(x, y, width, height))).collect()
 }
 
-fn jpeg_of(color: JpegColor, pixels: &[u8], configure: impl FnOnce(&mut Encoder<&mut Vec<u8>>)) -> Vec<u8> {
+fn jpeg_of(
+    color: JpegColor,
+    pixels: &[u8],
+    configure: impl FnOnce(&mut Encoder<&mut Vec<u8>>),
+) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = Encoder::new(&mut bytes, 92);
     configure(&mut encoder);
@@ -39,7 +44,10 @@ fn rgb_jpeg(configure: impl FnOnce(&mut Encoder<&mut Vec<u8>>)) -> Vec<u8> {
 fn assert_quarters(image: &Image, expected: [[u8; 3]; 4], tolerance: u8, what: &str) {
     let (width, height) = image.pixels.dimensions();
     for (index, wanted) in expected.into_iter().enumerate() {
-        let (x, y) = (width / 4 + (index as u32 % 2) * width / 2, height / 4 + (index as u32 / 2) * height / 2);
+        let (x, y) = (
+            width / 4 + (index as u32 % 2) * width / 2,
+            height / 4 + (index as u32 / 2) * height / 2,
+        );
         let found = image.pixels.get_pixel(x, y).0;
         assert!(
             found.iter().zip(wanted).all(|(a, b)| a.abs_diff(b) <= tolerance),
@@ -79,18 +87,25 @@ fn jpeg_samplings_and_scans() {
 #[test]
 fn jpeg_grey_and_four_channel_colours() {
     let grey = jpeg_of(JpegColor::Luma, &draw(|i| [grey_of(QUARTERS[i])]), |_| {});
-    assert_quarters(&decode(&grey).expect("decodes"), QUARTERS.map(|color| [grey_of(color); 3]), 4, "grey");
+    assert_quarters(
+        &decode(&grey).expect("decodes"),
+        QUARTERS.map(|color| [grey_of(color); 3]),
+        4,
+        "grey",
+    );
     // A print-shop pixel: ink is what the colour lacks, with a tenth of it as black.
     let inks = draw(|i| {
         let [red, green, blue] = QUARTERS[i];
         let black = 255 - red.max(green).max(blue);
-        let ink = |value: u8| 255 - (u32::from(value) * 255 / (255 - u32::from(black))).min(255) as u8;
+        let ink =
+            |value: u8| 255 - (u32::from(value) * 255 / (255 - u32::from(black))).min(255) as u8;
         [ink(red), ink(green), ink(blue), black]
     });
     for color in [JpegColor::Cmyk, JpegColor::CmykAsYcck] {
         for progressive in [false, true] {
             let bytes = jpeg_of(color, &inks, |encoder| encoder.set_progressive(progressive));
-            let image = decode(&bytes).unwrap_or_else(|error| panic!("{color:?} progressive {progressive}: {error}"));
+            let image = decode(&bytes)
+                .unwrap_or_else(|error| panic!("{color:?} progressive {progressive}: {error}"));
             assert_quarters(&image, QUARTERS, 8, &format!("{color:?} progressive {progressive}"));
         }
     }
@@ -113,19 +128,36 @@ fn exif(orientation: u8, big_endian: bool) -> Vec<u8> {
 #[test]
 fn jpeg_orientation_is_undone() {
     // Which quarter of the file ends up at upper left, upper right, lower left, lower right.
-    let upright =
-        [[0, 1, 2, 3], [1, 0, 3, 2], [3, 2, 1, 0], [2, 3, 0, 1], [0, 2, 1, 3], [2, 0, 3, 1], [3, 1, 2, 0], [1, 3, 0, 2]];
+    let upright = [
+        [0, 1, 2, 3],
+        [1, 0, 3, 2],
+        [3, 2, 1, 0],
+        [2, 3, 0, 1],
+        [0, 2, 1, 3],
+        [2, 0, 3, 1],
+        [3, 1, 2, 0],
+        [1, 3, 0, 2],
+    ];
     for big_endian in [false, true] {
         for (orientation, order) in (1..).zip(upright) {
-            let bytes = rgb_jpeg(|encoder| encoder.add_exif_metadata(&exif(orientation, big_endian)).expect("small"));
+            let bytes = rgb_jpeg(|encoder| {
+                encoder.add_exif_metadata(&exif(orientation, big_endian)).expect("small");
+            });
             let image = decode(&bytes).expect("decodes");
             assert!(image.had_orientation);
             let size = if orientation < 5 { (120, 96) } else { (96, 120) };
             assert_eq!(image.pixels.dimensions(), size, "orientation {orientation}");
-            assert_quarters(&image, order.map(|index| QUARTERS[index]), 8, &format!("orientation {orientation}"));
+            assert_quarters(
+                &image,
+                order.map(|index| QUARTERS[index]),
+                8,
+                &format!("orientation {orientation}"),
+            );
         }
     }
-    for nonsense in [exif(0, false), exif(9, true), b"II\x2a\0\xff\xff\xff\xff".to_vec(), b"no exif".to_vec()] {
+    for nonsense in
+        [exif(0, false), exif(9, true), b"II\x2a\0\xff\xff\xff\xff".to_vec(), b"no exif".to_vec()]
+    {
         let bytes = rgb_jpeg(|encoder| encoder.add_exif_metadata(&nonsense).expect("small"));
         let image = decode(&bytes).expect("decodes");
         assert!(!image.had_orientation);
@@ -145,12 +177,21 @@ fn a_cut_jpeg_gives_what_is_there() {
         let bytes = rgb_jpeg(|encoder| encoder.set_progressive(progressive));
         let start = scan_start(&bytes);
         let cut = &bytes[..start + (bytes.len() - start) * 7 / 10];
-        let image = decode(cut).unwrap_or_else(|error| panic!("progressive {progressive}: {error}"));
+        let image =
+            decode(cut).unwrap_or_else(|error| panic!("progressive {progressive}: {error}"));
         assert_eq!(image.pixels.dimensions(), (120, 96));
         let found = image.pixels.get_pixel(30, 24).0;
-        assert!(found.iter().zip(QUARTERS[0]).all(|(a, b)| a.abs_diff(b) <= 40), "progressive {progressive}: {found:?}");
+        assert!(
+            found.iter().zip(QUARTERS[0]).all(|(a, b)| a.abs_diff(b) <= 40),
+            "progressive {progressive}: {found:?}"
+        );
         // Without its end marker alone it is as good as whole.
-        assert_quarters(&decode(&bytes[..bytes.len() - 2]).expect("decodes"), QUARTERS, 8, "no end marker");
+        assert_quarters(
+            &decode(&bytes[..bytes.len() - 2]).expect("decodes"),
+            QUARTERS,
+            8,
+            "no end marker",
+        );
     }
 }
 
@@ -160,7 +201,10 @@ fn a_jpeg_without_pixel_data_is_refused() {
         let bytes = rgb_jpeg(|encoder| encoder.set_progressive(progressive));
         let start = scan_start(&bytes);
         for end in [3, 20, start / 2, start - 1, start] {
-            assert!(matches!(decode(&bytes[..end]), Err(DecodeError::Broken(_))), "cut at {end} of {start}");
+            assert!(
+                matches!(decode(&bytes[..end]), Err(DecodeError::Broken(_))),
+                "cut at {end} of {start}"
+            );
         }
         let ended = [&bytes[..start], &[0xff, 0xd9]].concat();
         assert!(matches!(decode(&ended), Err(DecodeError::Broken(_))));
@@ -168,7 +212,13 @@ fn a_jpeg_without_pixel_data_is_refused() {
 }
 
 /// A PNG of the given type; `data` is packed as the type wants it.
-fn png_of(color: ColorType, depth: BitDepth, data: &[u8], palette: Option<Vec<u8>>, transparency: Option<Vec<u8>>) -> Vec<u8> {
+fn png_of(
+    color: ColorType,
+    depth: BitDepth,
+    data: &[u8],
+    palette: Option<Vec<u8>>,
+    transparency: Option<Vec<u8>>,
+) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = png_crate::Encoder::new(&mut bytes, u32::from(WIDTH), u32::from(HEIGHT));
     encoder.set_color(color);
@@ -202,11 +252,21 @@ fn png_types_and_depths() {
         [a, b, c, d, e, f]
     });
     let images = [
-        ("rgb 8", png_of(ColorType::Rgb, BitDepth::Eight, &draw(|i| QUARTERS[i]), None, None), QUARTERS),
+        (
+            "rgb 8",
+            png_of(ColorType::Rgb, BitDepth::Eight, &draw(|i| QUARTERS[i]), None, None),
+            QUARTERS,
+        ),
         ("rgb 16", png_of(ColorType::Rgb, BitDepth::Sixteen, &rgb16, None, None), QUARTERS),
         (
             "grey 16",
-            png_of(ColorType::Grayscale, BitDepth::Sixteen, &draw(|i| wide(QUARTERS[i][0])), None, None),
+            png_of(
+                ColorType::Grayscale,
+                BitDepth::Sixteen,
+                &draw(|i| wide(QUARTERS[i][0])),
+                None,
+                None,
+            ),
             QUARTERS.map(|color| [color[0]; 3]),
         ),
         (
@@ -237,7 +297,13 @@ fn png_types_and_depths() {
     }
     let palette: Vec<u8> = QUARTERS.concat();
     for (bits, depth) in [(2, BitDepth::Two), (4, BitDepth::Four), (8, BitDepth::Eight)] {
-        let bytes = png_of(ColorType::Indexed, depth, &packed(bits, |i| i as u8), Some(palette.clone()), None);
+        let bytes = png_of(
+            ColorType::Indexed,
+            depth,
+            &packed(bits, |i| i as u8),
+            Some(palette.clone()),
+            None,
+        );
         assert_quarters(&decode(&bytes).expect("decodes"), QUARTERS, 0, "palette");
     }
 }
@@ -245,8 +311,10 @@ fn png_types_and_depths() {
 #[test]
 fn png_transparency_lies_over_white() {
     let alpha = [255, 0, 128, 51];
-    let mix =
-        |value: u8, alpha: u8| ((f32::from(value) * f32::from(alpha) + 255.0 * (255.0 - f32::from(alpha))) / 255.0).round() as u8;
+    let mix = |value: u8, alpha: u8| {
+        ((f32::from(value) * f32::from(alpha) + 255.0 * (255.0 - f32::from(alpha))) / 255.0).round()
+            as u8
+    };
     let expected = [0, 1, 2, 3].map(|i| QUARTERS[i].map(|value| mix(value, alpha[i])));
     assert_eq!(expected[1], [255; 3]);
     let rgba = draw(|i| [QUARTERS[i][0], QUARTERS[i][1], QUARTERS[i][2], alpha[i]]);
@@ -255,22 +323,46 @@ fn png_transparency_lies_over_white() {
         let image = decode(&png_of(ColorType::Rgba, depth, data, None, None)).expect("decodes");
         assert_quarters(&image, expected, 1, "rgba");
     }
-    let grey = png_of(ColorType::GrayscaleAlpha, BitDepth::Eight, &draw(|i| [QUARTERS[i][0], alpha[i]]), None, None);
+    let grey = png_of(
+        ColorType::GrayscaleAlpha,
+        BitDepth::Eight,
+        &draw(|i| [QUARTERS[i][0], alpha[i]]),
+        None,
+        None,
+    );
     let grey_expected = [0, 1, 2, 3].map(|i| [mix(QUARTERS[i][0], alpha[i]); 3]);
     assert_quarters(&decode(&grey).expect("decodes"), grey_expected, 1, "grey and alpha");
-    let indexed =
-        png_of(ColorType::Indexed, BitDepth::Two, &packed(2, |i| i as u8), Some(QUARTERS.concat()), Some(alpha.to_vec()));
+    let indexed = png_of(
+        ColorType::Indexed,
+        BitDepth::Two,
+        &packed(2, |i| i as u8),
+        Some(QUARTERS.concat()),
+        Some(alpha.to_vec()),
+    );
     assert_quarters(&decode(&indexed).expect("decodes"), expected, 1, "palette with transparency");
     // One colour declared transparent.
-    let key = png_of(ColorType::Rgb, BitDepth::Eight, &draw(|i| QUARTERS[i]), None, Some(vec![0, 30, 0, 190, 0, 60]));
-    assert_quarters(&decode(&key).expect("decodes"), [QUARTERS[0], [255; 3], QUARTERS[2], QUARTERS[3]], 0, "colour key");
+    let key = png_of(
+        ColorType::Rgb,
+        BitDepth::Eight,
+        &draw(|i| QUARTERS[i]),
+        None,
+        Some(vec![0, 30, 0, 190, 0, 60]),
+    );
+    assert_quarters(
+        &decode(&key).expect("decodes"),
+        [QUARTERS[0], [255; 3], QUARTERS[2], QUARTERS[3]],
+        0,
+        "colour key",
+    );
 }
 
 /// A chunk with its length and CRC-32.
 fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
     let body = [kind.as_slice(), data].concat();
     let crc = body.iter().fold(u32::MAX, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 })
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            if crc & 1 == 1 { (crc >> 1) ^ 0xedb8_8320 } else { crc >> 1 }
+        })
     });
     [&(data.len() as u32).to_be_bytes(), body.as_slice(), &(!crc).to_be_bytes()].concat()
 }
@@ -284,10 +376,20 @@ fn header(width: u32, height: u32, interlaced: bool) -> Vec<u8> {
 fn interlaced_png() -> Vec<u8> {
     let (width, height) = (u32::from(WIDTH), u32::from(HEIGHT));
     let mut raw = Vec::new();
-    for (x0, y0, dx, dy) in [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)] {
+    for (x0, y0, dx, dy) in [
+        (0, 0, 8, 8),
+        (4, 0, 8, 8),
+        (0, 4, 4, 8),
+        (2, 0, 4, 4),
+        (0, 2, 2, 4),
+        (1, 0, 2, 2),
+        (0, 1, 1, 2),
+    ] {
         for y in (y0..height).step_by(dy) {
             raw.push(0);
-            (x0..width).step_by(dx).for_each(|x| raw.extend(QUARTERS[quarter(x, y, width, height)]));
+            (x0..width)
+                .step_by(dx)
+                .for_each(|x| raw.extend(QUARTERS[quarter(x, y, width, height)]));
         }
     }
     let mut stream = vec![0x78, 0x01];
@@ -298,10 +400,17 @@ fn interlaced_png() -> Vec<u8> {
         stream.extend((!(block.len() as u16)).to_le_bytes());
         stream.extend(block);
     }
-    let (a, b) =
-        raw.iter().fold((1_u32, 0_u32), |(a, b), byte| ((a + u32::from(*byte)) % 65_521, (a + u32::from(*byte) + b) % 65_521));
+    let (a, b) = raw.iter().fold((1_u32, 0_u32), |(a, b), byte| {
+        ((a + u32::from(*byte)) % 65_521, (a + u32::from(*byte) + b) % 65_521)
+    });
     stream.extend(((b << 16) | a).to_be_bytes());
-    [png::MAGIC.as_slice(), &header(width, height, true), &chunk(b"IDAT", &stream), &chunk(b"IEND", &[])].concat()
+    [
+        png::MAGIC.as_slice(),
+        &header(width, height, true),
+        &chunk(b"IDAT", &stream),
+        &chunk(b"IEND", &[]),
+    ]
+    .concat()
 }
 
 #[test]
@@ -309,7 +418,8 @@ fn png_interlaced_and_never_turned() {
     assert_quarters(&decode(&interlaced_png()).expect("decodes"), QUARTERS, 0, "interlaced");
     let plain = png_of(ColorType::Rgb, BitDepth::Eight, &draw(|i| QUARTERS[i]), None, None);
     let after_header = 8 + 25;
-    let turned = [&plain[..after_header], &chunk(b"eXIf", &exif(6, true)), &plain[after_header..]].concat();
+    let turned =
+        [&plain[..after_header], &chunk(b"eXIf", &exif(6, true)), &plain[after_header..]].concat();
     let image = decode(&turned).expect("decodes");
     assert!(!image.had_orientation);
     assert_quarters(&image, QUARTERS, 0, "PNG with orientation");
@@ -317,7 +427,10 @@ fn png_interlaced_and_never_turned() {
 
 #[test]
 fn a_cut_or_damaged_png_is_refused() {
-    for whole in [png_of(ColorType::Rgb, BitDepth::Eight, &draw(|i| QUARTERS[i]), None, None), interlaced_png()] {
+    for whole in [
+        png_of(ColorType::Rgb, BitDepth::Eight, &draw(|i| QUARTERS[i]), None, None),
+        interlaced_png(),
+    ] {
         for end in [8, 20, 33, 45, whole.len() / 2] {
             assert!(matches!(decode(&whole[..end]), Err(DecodeError::Broken(_))), "cut at {end}");
         }
@@ -362,7 +475,10 @@ fn dimensions_are_checked_on_the_header_alone() {
         let error = decode(&bytes).expect_err("too small");
         assert!(matches!(error, DecodeError::TooSmall { .. }), "{error}");
     }
-    assert!(matches!(decode(&png(u32::MAX, u32::MAX)), Err(DecodeError::TooLarge { .. } | DecodeError::Broken(_))));
+    assert!(matches!(
+        decode(&png(u32::MAX, u32::MAX)),
+        Err(DecodeError::TooLarge { .. } | DecodeError::Broken(_))
+    ));
 }
 
 #[test]
@@ -378,19 +494,21 @@ fn very_large_images_are_made_smaller() {
 /// Changes, cuts and repeats bytes of a sound file.
 fn mutated(seeds: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     let edits = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12);
-    (prop::sample::select(seeds), edits, any::<prop::sample::Index>(), 0..4_u8).prop_map(|(mut bytes, edits, cut, kind)| {
-        for (place, value) in edits {
-            let at = place.index(bytes.len());
-            bytes[at] = value;
-        }
-        let at = cut.index(bytes.len());
-        match kind {
-            0 => bytes.truncate(at),
-            1 => bytes.extend_from_within(at..),
-            _ => {}
-        }
-        bytes
-    })
+    (prop::sample::select(seeds), edits, any::<prop::sample::Index>(), 0..4_u8).prop_map(
+        |(mut bytes, edits, cut, kind)| {
+            for (place, value) in edits {
+                let at = place.index(bytes.len());
+                bytes[at] = value;
+            }
+            let at = cut.index(bytes.len());
+            match kind {
+                0 => bytes.truncate(at),
+                1 => bytes.extend_from_within(at..),
+                _ => {}
+            }
+            bytes
+        },
+    )
 }
 
 proptest! {

@@ -1,4 +1,5 @@
-//! The AWS SDK for Rust against a running server: `LOOKALIKE_URL` is its address, `LOOKALIKE_FACES` a folder of pictures.
+//! The AWS SDK for Rust against a running server: `LOOKALIKE_URL` is its address, `LOOKALIKE_FACES`
+//! a folder of pictures.
 
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};

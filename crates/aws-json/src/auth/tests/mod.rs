@@ -6,7 +6,9 @@ mod refusals;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials as SigningKey;
-use aws_sigv4::http_request::{PayloadChecksumKind, SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign};
+use aws_sigv4::http_request::{
+    PayloadChecksumKind, SignableBody, SignableRequest, SignatureLocation, SigningSettings, sign,
+};
 use aws_sigv4::sign::v4;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Request};
@@ -67,7 +69,12 @@ impl Default for Draft {
 
 impl Draft {
     fn bob() -> Self {
-        Self { access_key: "ASIABOB", secret: "bob-secret", token: Some("FwoGZXIvYXdzE/bob+session=="), ..Self::default() }
+        Self {
+            access_key: "ASIABOB",
+            secret: "bob-secret",
+            token: Some("FwoGZXIvYXdzE/bob+session=="),
+            ..Self::default()
+        }
     }
 
     fn presigned() -> Self {
@@ -86,11 +93,19 @@ impl Draft {
             .expect("a request");
         let mut settings = SigningSettings::default();
         settings.signature_location = self.location;
-        settings.expires_in = (self.location == SignatureLocation::QueryParams).then_some(Duration::from_hours(1));
+        settings.expires_in =
+            (self.location == SignatureLocation::QueryParams).then_some(Duration::from_hours(1));
         if self.content_sha256 {
             settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
         }
-        let identity = SigningKey::new(self.access_key, self.secret, self.token.map(ToOwned::to_owned), None, "test").into();
+        let identity = SigningKey::new(
+            self.access_key,
+            self.secret,
+            self.token.map(ToOwned::to_owned),
+            None,
+            "test",
+        )
+        .into();
         let params = v4::SigningParams::builder()
             .identity(&identity)
             .region(self.region)
@@ -101,12 +116,17 @@ impl Draft {
             .expect("all parameters")
             .into();
         let uri = request.uri().to_string();
-        let headers = request.headers().iter().map(|(name, value)| (name.as_str(), value.to_str().expect("text")));
-        let signable = SignableRequest::new("POST", &uri, headers, SignableBody::Bytes(BODY)).expect("a signable request");
+        let headers = request
+            .headers()
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.to_str().expect("text")));
+        let signable = SignableRequest::new("POST", &uri, headers, SignableBody::Bytes(BODY))
+            .expect("a signable request");
         let (instructions, _) = sign(signable, &params).expect("a signature").into_parts();
         instructions.apply_to_request_http1x(&mut request);
         // As a server sees it: path and query only.
-        let path_and_query = request.uri().path_and_query().expect("a path").as_str().parse().expect("a URI");
+        let path_and_query =
+            request.uri().path_and_query().expect("a path").as_str().parse().expect("a URI");
         *request.uri_mut() = path_and_query;
         request.into_parts().0
     }
@@ -136,7 +156,10 @@ fn refusal_at(parts: &Parts, now: SystemTime) -> (ErrorCode, String) {
 }
 
 fn set(parts: &mut Parts, name: &'static str, value: &str) {
-    parts.headers.insert(HeaderName::from_static(name), HeaderValue::from_str(value).expect("a header value"));
+    parts.headers.insert(
+        HeaderName::from_static(name),
+        HeaderValue::from_str(value).expect("a header value"),
+    );
 }
 
 /// The `Authorization` header with one text replaced.
@@ -154,13 +177,19 @@ fn edit_uri(parts: &mut Parts, from: &str, to: &str) {
 
 #[test]
 fn what_the_aws_signer_signs_is_accepted() {
-    let uris = ["/", "/a/../b//c/./", "/caf%C3%A9/x%20y", "/?b=2&a=1&a=0&empty&k%20=v%2Bw", "/x?=&~-_.=*"];
+    let uris =
+        ["/", "/a/../b//c/./", "/caf%C3%A9/x%20y", "/?b=2&a=1&a=0&empty&k%20=v%2Bw", "/x?=&~-_.=*"];
     for uri in uris {
         for location in [SignatureLocation::Headers, SignatureLocation::QueryParams] {
             for content_sha256 in [false, true] {
-                let draft = Draft { uri: uri.to_owned(), location, content_sha256, ..Draft::default() };
-                let caller = verify(&draft.sign()).unwrap_or_else(|error| panic!("{uri} {location:?}: {error}"));
-                assert_eq!((caller.account.as_str(), caller.region.as_str()), ("123456789012", "eu-west-1"));
+                let draft =
+                    Draft { uri: uri.to_owned(), location, content_sha256, ..Draft::default() };
+                let caller = verify(&draft.sign())
+                    .unwrap_or_else(|error| panic!("{uri} {location:?}: {error}"));
+                assert_eq!(
+                    (caller.account.as_str(), caller.region.as_str()),
+                    ("123456789012", "eu-west-1")
+                );
             }
         }
     }
@@ -174,21 +203,49 @@ fn the_published_vectors_are_accepted() {
     let keys = Credentials::parse(&keys, std::path::Path::new("keys.toml")).expect("good keys");
     let now = datetime!(2015-08-30 12:36 UTC).into();
     let trim: &[(&str, &str)] = &[("my-header1", " value1"), ("my-header2", " \"a   b   c\"")];
-    let duplicate: &[(&str, &str)] = &[("my-header1", "value2"), ("my-header1", "value2"), ("my-header1", "value1")];
+    let duplicate: &[(&str, &str)] =
+        &[("my-header1", "value2"), ("my-header1", "value2"), ("my-header1", "value1")];
     for (uri, headers, signed_headers, signature) in [
-        ("/", &[][..], "host;x-amz-date", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"),
-        ("/example1/example2/../..", &[], "host;x-amz-date", "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"),
-        ("/ሴ", &[], "host;x-amz-date", "8318018e0b0f223aa2bbf98705b62bb787dc9c0e678f255a891fd03141be5d85"),
+        (
+            "/",
+            &[][..],
+            "host;x-amz-date",
+            "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31",
+        ),
+        (
+            "/example1/example2/../..",
+            &[],
+            "host;x-amz-date",
+            "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31",
+        ),
+        (
+            "/ሴ",
+            &[],
+            "host;x-amz-date",
+            "8318018e0b0f223aa2bbf98705b62bb787dc9c0e678f255a891fd03141be5d85",
+        ),
         (
             "/?Param-3=Value3&Param=Value2&%E1%88%B4=Value1",
             &[],
             "host;x-amz-date",
             "371d3713e185cc334048618a97f809c9ffe339c62934c032af5a0e595648fcac",
         ),
-        ("/", trim, "host;my-header1;my-header2;x-amz-date", "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736"),
-        ("/", duplicate, "host;my-header1;x-amz-date", "c9d5ea9f3f72853aea855b47ea873832890dbdd183b4468f858259531a5138ea"),
+        (
+            "/",
+            trim,
+            "host;my-header1;my-header2;x-amz-date",
+            "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736",
+        ),
+        (
+            "/",
+            duplicate,
+            "host;my-header1;x-amz-date",
+            "c9d5ea9f3f72853aea855b47ea873832890dbdd183b4468f858259531a5138ea",
+        ),
     ] {
-        let authorization = format!("AWS4-HMAC-SHA256 Credential={SCOPE}, SignedHeaders={signed_headers}, Signature={signature}");
+        let authorization = format!(
+            "AWS4-HMAC-SHA256 Credential={SCOPE}, SignedHeaders={signed_headers}, Signature={signature}"
+        );
         let mut request = Request::get(uri)
             .header("host", "example.amazonaws.com")
             .header("x-amz-date", "20150830T123600Z")
@@ -251,34 +308,68 @@ fn a_date_header_stands_in_for_the_amz_date() {
 fn open_mode_believes_what_it_reads() {
     let auth = Auth::new(AuthMode::default(), "rekognition");
     let request = |authorization: &str| {
-        Request::post("/").header("authorization", authorization).body(()).expect("a request").into_parts().0
+        Request::post("/")
+            .header("authorization", authorization)
+            .body(())
+            .expect("a request")
+            .into_parts()
+            .0
     };
     let scope = "Signature=x, SignedHeaders=host, Credential=";
     for (parts, account, region) in [
         (
-            request(&format!("AWS4-HMAC-SHA256 {scope}123456789012/20261124/eu-west-1/rekognition/aws4_request")),
+            request(&format!(
+                "AWS4-HMAC-SHA256 {scope}123456789012/20261124/eu-west-1/rekognition/aws4_request"
+            )),
             "123456789012",
             "eu-west-1",
         ),
         (
-            request(&format!("AWS4-HMAC-SHA256 {scope}AKID/20261124/eu-west-1/rekognition/aws4_request")),
+            request(&format!(
+                "AWS4-HMAC-SHA256 {scope}AKID/20261124/eu-west-1/rekognition/aws4_request"
+            )),
             "000000000000",
             "eu-west-1",
         ),
         (
-            request(&format!("AWS4-HMAC-SHA256 {scope}123456789012/us-west-2/rekognition/aws4_request")),
+            request(&format!(
+                "AWS4-HMAC-SHA256 {scope}123456789012/us-west-2/rekognition/aws4_request"
+            )),
             "123456789012",
             "us-west-2",
         ),
-        (request(&format!("AWS4-ECDSA-P256-SHA256 {scope}AKID/20261124/rekognition/aws4_request")), "000000000000", "us-east-1"),
-        (request(&format!("AWS4-HMAC-SHA256 {scope}AKID/20261124/../rekognition/aws4_request")), "000000000000", "us-east-1"),
+        (
+            request(&format!(
+                "AWS4-ECDSA-P256-SHA256 {scope}AKID/20261124/rekognition/aws4_request"
+            )),
+            "000000000000",
+            "us-east-1",
+        ),
+        (
+            request(&format!("AWS4-HMAC-SHA256 {scope}AKID/20261124/../rekognition/aws4_request")),
+            "000000000000",
+            "us-east-1",
+        ),
         (request("AWS4-HMAC-SHA256 Credential=123456789012"), "123456789012", "us-east-1"),
         (request("Bearer abc"), "000000000000", "us-east-1"),
-        (Request::post("/").body(()).expect("a request").into_parts().0, "000000000000", "us-east-1"),
-        (Draft { access_key: "123456789012", ..Draft::presigned() }.sign(), "123456789012", "eu-west-1"),
+        (
+            Request::post("/").body(()).expect("a request").into_parts().0,
+            "000000000000",
+            "us-east-1",
+        ),
+        (
+            Draft { access_key: "123456789012", ..Draft::presigned() }.sign(),
+            "123456789012",
+            "eu-west-1",
+        ),
     ] {
         let caller = auth.authenticate(&parts, b"", at(1_000_000)).expect("anyone may in");
-        assert_eq!((caller.account.as_str(), caller.region.as_str()), (account, region), "{:?}", parts.headers);
+        assert_eq!(
+            (caller.account.as_str(), caller.region.as_str()),
+            (account, region),
+            "{:?}",
+            parts.headers
+        );
         assert!(caller.authorize("DeleteCollection", Some("any")).is_ok());
     }
 }

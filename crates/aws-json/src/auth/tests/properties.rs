@@ -6,7 +6,8 @@ use super::*;
 
 /// Changes one byte to another of the same kind, so that the request stays one that HTTP can carry.
 fn bend(text: &mut [u8], index: prop::sample::Index) {
-    let letters: Vec<usize> = (0..text.len()).filter(|&at| text[at].is_ascii_alphanumeric()).collect();
+    let letters: Vec<usize> =
+        (0..text.len()).filter(|&at| text[at].is_ascii_alphanumeric()).collect();
     let at = letters[index.index(letters.len())];
     text[at] = if text[at] == b'7' { b'8' } else { b'7' };
 }

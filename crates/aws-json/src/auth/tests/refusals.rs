@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::error::ErrorCode::{
-    AccessDeniedException, IncompleteSignatureException, InvalidSignatureException, MissingAuthenticationTokenException,
-    UnrecognizedClientException,
+    AccessDeniedException, IncompleteSignatureException, InvalidSignatureException,
+    MissingAuthenticationTokenException, UnrecognizedClientException,
 };
 
 #[test]
@@ -23,9 +23,13 @@ fn unknown_keys_and_wrong_secrets_are_told_apart() {
         The String-to-Sign should have been\n'AWS4-HMAC-SHA256\n20261124T030000Z\n\
         20261124/eu-west-1/rekognition/aws4_request\nHASH'\n";
     let body_hash = canonical::sha256_hex(BODY);
-    let expected = expected.replace("cd5a0f21e0b3fdd5e9be1b4e6b1b1a2ed0e1ad8b7eb0aa1d1b8bbd3d1c1a6a10", &body_hash);
+    let expected = expected
+        .replace("cd5a0f21e0b3fdd5e9be1b4e6b1b1a2ed0e1ad8b7eb0aa1d1b8bbd3d1c1a6a10", &body_hash);
     let canonical_string = expected.split('\'').nth(1).expect("the canonical string");
-    assert_eq!(message, expected.replace("HASH", &canonical::sha256_hex(canonical_string.as_bytes())));
+    assert_eq!(
+        message,
+        expected.replace("HASH", &canonical::sha256_hex(canonical_string.as_bytes()))
+    );
 }
 
 #[test]
@@ -37,7 +41,8 @@ fn a_request_without_exactly_one_signature_is_refused() {
 
     let mut doubled = Draft::presigned().sign();
     set(&mut doubled, "authorization", "AWS4-HMAC-SHA256 Credential=a");
-    let text = "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.";
+    let text =
+        "Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP header.";
     assert_eq!(refusal(&doubled), (InvalidSignatureException, text.to_owned()));
 }
 
@@ -88,12 +93,19 @@ fn each_missing_part_of_a_signature_is_named() {
 #[test]
 fn a_wrong_scope_is_described() {
     let region = Draft { region: "ap-south-1", ..Draft::default() }.sign();
-    assert_eq!(refusal(&region), (InvalidSignatureException, "Credential should be scoped to a valid region. ".to_owned()));
+    assert_eq!(
+        refusal(&region),
+        (InvalidSignatureException, "Credential should be scoped to a valid region. ".to_owned())
+    );
     let service = Draft { service: "s3", ..Draft::default() }.sign();
     let text = "Credential should be scoped to correct service: 'rekognition'. ";
     assert_eq!(refusal(&service), (InvalidSignatureException, text.to_owned()));
     let mut all = Draft::default().sign();
-    edit_authorization(&mut all, "20261124/eu-west-1/rekognition/aws4_request", "20261125/!/s3/aws5");
+    edit_authorization(
+        &mut all,
+        "20261124/eu-west-1/rekognition/aws4_request",
+        "20261125/!/s3/aws5",
+    );
     let text = "Credential should be scoped to a valid region. Credential should be scoped to correct service: 'rekognition'. \
         Credential should be scoped with a valid terminator: 'aws4_request', not 'aws5'. Date in Credential scope does not match \
         YYYYMMDD from ISO-8601 version of date from HTTP: '20261125' != '20261124', from '20261124T030000Z'.";
@@ -134,11 +146,16 @@ fn the_host_and_every_amz_header_must_be_signed() {
     edit_authorization(&mut hostless, "host;", "");
     let text = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.";
     assert_eq!(refusal(&hostless), (InvalidSignatureException, text.to_owned()));
-    for (mut parts, name) in [(Draft::default().sign(), "x-amz-extra"), (Draft::presigned().sign(), "x-amz--x")] {
+    for (mut parts, name) in
+        [(Draft::default().sign(), "x-amz-extra"), (Draft::presigned().sign(), "x-amz--x")]
+    {
         set(&mut parts, name, "smuggled");
         let (code, message) = refusal(&parts);
         assert_eq!(code, InvalidSignatureException);
-        assert!(message.to_lowercase().starts_with(&format!("'{name}' must be a 'signedheader'")), "{message}");
+        assert!(
+            message.to_lowercase().starts_with(&format!("'{name}' must be a 'signedheader'")),
+            "{message}"
+        );
     }
     let mut harmless = Draft::default().sign();
     set(&mut harmless, "user-agent", "aws-cli/1.45");
@@ -148,7 +165,8 @@ fn the_host_and_every_amz_header_must_be_signed() {
 
 #[test]
 fn the_declared_body_hash_must_be_that_of_the_body() {
-    for declared in ["UNSIGNED-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER", &"0".repeat(64), ""] {
+    for declared in ["UNSIGNED-PAYLOAD", "STREAMING-UNSIGNED-PAYLOAD-TRAILER", &"0".repeat(64), ""]
+    {
         let mut parts = Draft { content_sha256: true, ..Draft::default() }.sign();
         set(&mut parts, "x-amz-content-sha256", declared);
         assert_eq!(refusal(&parts).0, InvalidSignatureException, "{declared}");

@@ -2,7 +2,9 @@
 
 use std::sync::{Arc, Mutex};
 
-use lookalike_store::{AssociateFaces, AssociationFailure, DisassociationFailure, Missing, Quota, StoreError};
+use lookalike_store::{
+    AssociateFaces, AssociationFailure, DisassociationFailure, Missing, Quota, StoreError,
+};
 use uuid::Uuid;
 
 use super::{World, all_faces, assert_fails, association, disassociation, ids};
@@ -11,7 +13,8 @@ pub async fn the_first_face_needs_no_likeness(mut world: World) {
     let staff = world.collection("staff").await;
     let faces = ids(&world.index(&staff, "photo", 2).await);
     world.store.create_user(staff.key, "ann", None).await.unwrap();
-    let unlike = AssociateFaces { similarity: Arc::new(|_, _| 12.5), ..association(&staff, "ann", &faces) };
+    let unlike =
+        AssociateFaces { similarity: Arc::new(|_, _| 12.5), ..association(&staff, "ann", &faces) };
     let outcome = world.store.associate_faces(unlike.clone(), None).await.unwrap();
     assert_eq!(outcome.associated, [faces[0]]);
     assert_eq!(outcome.unsuccessful, [(faces[1], AssociationFailure::LowMatchConfidence(12.5))]);
@@ -21,7 +24,10 @@ pub async fn the_first_face_needs_no_likeness(mut world: World) {
     assert_eq!((outcome.associated, outcome.unsuccessful), (vec![faces[1]], vec![]));
     world.reopen().await;
     assert_eq!(world.store.user(staff.key, "ann").await.unwrap().unwrap().face_count, 2);
-    assert_eq!(world.store.face(staff.key, faces[1]).await.unwrap().unwrap().user_id.as_deref(), Some("ann"));
+    assert_eq!(
+        world.store.face(staff.key, faces[1]).await.unwrap().unwrap().user_id.as_deref(),
+        Some("ann")
+    );
 }
 
 pub async fn later_faces_are_judged_against_all_so_far(world: World) {
@@ -29,7 +35,8 @@ pub async fn later_faces_are_judged_against_all_so_far(world: World) {
     let faces = world.index(&staff, "photo", 5).await;
     let mut vectors = Vec::new();
     for face in &faces {
-        vectors.push(world.store.face_vector(staff.key, face.face_id).await.unwrap().unwrap().vector);
+        vectors
+            .push(world.store.face_vector(staff.key, face.face_id).await.unwrap().unwrap().vector);
     }
     world.store.create_user(staff.key, "ann", None).await.unwrap();
     let calls = Arc::new(Mutex::new(Vec::new()));
@@ -48,10 +55,15 @@ pub async fn later_faces_are_judged_against_all_so_far(world: World) {
     let outcome = world.store.associate_faces(request(&order), None).await.unwrap();
     assert_eq!(outcome.associated, [faces[3].face_id, faces[0].face_id]);
     world.store.associate_faces(request(&[faces[4].face_id]), None).await.unwrap();
-    let of = |indexes: &[usize]| indexes.iter().map(|index| vectors[*index].clone()).collect::<Vec<_>>();
+    let of =
+        |indexes: &[usize]| indexes.iter().map(|index| vectors[*index].clone()).collect::<Vec<_>>();
     assert_eq!(
         *calls.lock().unwrap(),
-        [(of(&[3]), vectors[2].clone()), (of(&[3]), vectors[0].clone()), (of(&[0, 3]), vectors[4].clone())]
+        [
+            (of(&[3]), vectors[2].clone()),
+            (of(&[3]), vectors[0].clone()),
+            (of(&[0, 3]), vectors[4].clone())
+        ]
     );
 }
 
@@ -64,7 +76,8 @@ pub async fn faces_have_one_user(world: World) {
     world.store.create_user(staff.key, "bob", None).await.unwrap();
     world.store.associate_faces(association(&staff, "ann", &faces[..1]), None).await.unwrap();
     let request = [unknown, faces[0], faces[1], foreign, faces[1]];
-    let outcome = world.store.associate_faces(association(&staff, "bob", &request), None).await.unwrap();
+    let outcome =
+        world.store.associate_faces(association(&staff, "bob", &request), None).await.unwrap();
     assert_eq!(outcome.associated, [faces[1]]);
     assert_eq!(
         outcome.unsuccessful,
@@ -89,10 +102,17 @@ pub async fn a_user_has_at_most_so_many_faces(world: World) {
         world.store.associate_faces(association(&staff, "ann", &faces[99..]), None).await,
         StoreError::Quota(Quota::FacesPerUser)
     );
-    assert_eq!(world.store.user(staff.key, "ann").await.unwrap().unwrap().face_count, 99, "the refused call left a face");
+    assert_eq!(
+        world.store.user(staff.key, "ann").await.unwrap().unwrap().face_count,
+        99,
+        "the refused call left a face"
+    );
     world.store.associate_faces(association(&staff, "ann", &faces[..100]), None).await.unwrap();
     // A face that is refused for other reasons takes no room.
-    let unlike = AssociateFaces { similarity: Arc::new(|_, _| 0.0), ..association(&staff, "ann", &faces[100..]) };
+    let unlike = AssociateFaces {
+        similarity: Arc::new(|_, _| 0.0),
+        ..association(&staff, "ann", &faces[100..])
+    };
     let outcome = world.store.associate_faces(unlike, None).await.unwrap();
     assert_eq!(outcome.unsuccessful, [(faces[100], AssociationFailure::LowMatchConfidence(0.0))]);
 }
@@ -106,7 +126,11 @@ pub async fn disassociation_reports_each_face(world: World) {
     world.store.associate_faces(association(&staff, "ann", &faces[..2]), None).await.unwrap();
     world.store.associate_faces(association(&staff, "bob", &faces[2..3]), None).await.unwrap();
     let request = [faces[3], faces[1], unknown, faces[2], faces[1]];
-    let outcome = world.store.disassociate_faces(disassociation(&staff, "ann", &request), None).await.unwrap();
+    let outcome = world
+        .store
+        .disassociate_faces(disassociation(&staff, "ann", &request), None)
+        .await
+        .unwrap();
     assert_eq!(outcome.disassociated, [faces[1]]);
     assert_eq!(
         outcome.unsuccessful,
@@ -118,7 +142,11 @@ pub async fn disassociation_reports_each_face(world: World) {
     assert_eq!(world.store.user(staff.key, "ann").await.unwrap().unwrap().face_count, 1);
     world.store.disassociate_faces(disassociation(&staff, "ann", &faces[..1]), None).await.unwrap();
     assert!(!world.store.user(staff.key, "ann").await.unwrap().unwrap().is_active());
-    assert_eq!(all_faces(&world, &staff).await.unwrap().len(), 4, "disassociated faces stay in the collection");
+    assert_eq!(
+        all_faces(&world, &staff).await.unwrap().len(),
+        4,
+        "disassociated faces stay in the collection"
+    );
     assert_fails!(
         world.store.disassociate_faces(disassociation(&staff, "nobody", &faces), None).await,
         StoreError::NotFound(Missing::User)
@@ -131,7 +159,10 @@ pub async fn failures_change_nothing(world: World) {
     world.store.create_user(staff.key, "ann", None).await.unwrap();
     let before = (world.look_up("staff").await, all_faces(&world, &staff).await.unwrap());
     let tight = AssociateFaces { max_faces: 1, ..association(&staff, "ann", &faces) };
-    assert_fails!(world.store.associate_faces(tight, None).await, StoreError::Quota(Quota::FacesPerUser));
+    assert_fails!(
+        world.store.associate_faces(tight, None).await,
+        StoreError::Quota(Quota::FacesPerUser)
+    );
     let unknown = association(&staff, "ann", &[Uuid::new_v4()]);
     assert!(world.store.associate_faces(unknown, None).await.unwrap().associated.is_empty());
     assert_eq!((world.look_up("staff").await, all_faces(&world, &staff).await.unwrap()), before);

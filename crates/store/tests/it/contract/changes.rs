@@ -38,8 +38,11 @@ pub async fn sinks_hear_what_was_committed(world: World) {
 
     let request = image_of(&staff, "photo", None, 3);
     let faces = world.store.index_faces(request.clone()).await.unwrap();
-    let added: Vec<FaceVector> =
-        faces.iter().zip(&request.faces).map(|(face, new)| FaceVector { row: face.row, vector: new.vector.clone() }).collect();
+    let added: Vec<FaceVector> = faces
+        .iter()
+        .zip(&request.faces)
+        .map(|(face, new)| FaceVector { row: face.row, vector: new.vector.clone() })
+        .collect();
     assert_eq!(recorder.take(), [Change::FacesAdded { collection, faces: added.clone() }]);
     world.store.index_faces(request).await.unwrap();
     assert_eq!(recorder.take(), [], "known faces were announced again");
@@ -52,10 +55,18 @@ pub async fn sinks_hear_what_was_committed(world: World) {
         vectors: indexes.iter().map(|index| added[*index].vector.clone()).collect(),
     };
     let face_ids = ids(&faces);
-    world.store.associate_faces(association(&staff, "ann", &[face_ids[2], face_ids[0]]), None).await.unwrap();
+    world
+        .store
+        .associate_faces(association(&staff, "ann", &[face_ids[2], face_ids[0]]), None)
+        .await
+        .unwrap();
     world.store.associate_faces(association(&staff, "ann", &face_ids), None).await.unwrap();
     world.store.associate_faces(association(&staff, "ann", &face_ids), None).await.unwrap();
-    world.store.disassociate_faces(disassociation(&staff, "ann", &face_ids[..2]), None).await.unwrap();
+    world
+        .store
+        .disassociate_faces(disassociation(&staff, "ann", &face_ids[..2]), None)
+        .await
+        .unwrap();
     world.store.disassociate_faces(disassociation(&staff, "ann", &face_ids), None).await.unwrap();
     assert_eq!(recorder.take(), [of(&[0, 2]), of(&[0, 1, 2]), of(&[2]), of(&[])]);
 
@@ -88,7 +99,10 @@ pub async fn a_failed_write_is_not_heard(world: World) {
     assert_eq!(count.strong_count(), 0);
 }
 
-async fn load(world: &World, collection: CollectionKey) -> (BTreeMap<i64, Vec<f32>>, BTreeMap<i64, Vec<Vec<f32>>>) {
+async fn load(
+    world: &World,
+    collection: CollectionKey,
+) -> (BTreeMap<i64, Vec<f32>>, BTreeMap<i64, Vec<Vec<f32>>>) {
     let mut faces = BTreeMap::new();
     let mut last = i64::MIN;
     let mut visit_face = |row: i64, vector: &[f32]| {
@@ -98,7 +112,8 @@ async fn load(world: &World, collection: CollectionKey) -> (BTreeMap<i64, Vec<f3
     };
     world.store.load_faces(collection, &mut visit_face).await.unwrap();
     let mut users = BTreeMap::new();
-    let mut visit_user = |user: i64, vectors: &[Vec<f32>]| assert_eq!(users.insert(user, vectors.to_vec()), None);
+    let mut visit_user =
+        |user: i64, vectors: &[Vec<f32>]| assert_eq!(users.insert(user, vectors.to_vec()), None);
     world.store.load_users(collection, &mut visit_user).await.unwrap();
     (faces, users)
 }
@@ -113,7 +128,11 @@ pub async fn loading_shows_what_is_there(mut world: World) {
         world.store.create_user(staff.key, user_id, None).await.unwrap();
     }
     let face_ids = ids(&faces);
-    world.store.associate_faces(association(&staff, "bob", &[face_ids[4], face_ids[0]]), None).await.unwrap();
+    world
+        .store
+        .associate_faces(association(&staff, "bob", &[face_ids[4], face_ids[0]]), None)
+        .await
+        .unwrap();
     world.store.associate_faces(association(&staff, "ann", &face_ids[3..4]), None).await.unwrap();
     world.store.delete_faces(staff.key, &face_ids[1..2]).await.unwrap();
     world.reopen().await;
@@ -123,9 +142,15 @@ pub async fn loading_shows_what_is_there(mut world: World) {
     let vector = |index: usize| request.faces[index].vector.clone();
     let expected_faces = [0, 2, 3, 4].map(|index: usize| (faces[index].row, vector(index)));
     let expected_users = [(ann.row, vec![vector(3)]), (bob.row, vec![vector(0), vector(4)])];
-    assert_eq!(load(&world, staff.key).await, (BTreeMap::from(expected_faces), BTreeMap::from(expected_users)));
+    assert_eq!(
+        load(&world, staff.key).await,
+        (BTreeMap::from(expected_faces), BTreeMap::from(expected_users))
+    );
     let (faces_of_other, users_of_other) = load(&world, other.key).await;
-    assert_eq!((faces_of_other.into_keys().collect::<Vec<_>>(), users_of_other.len()), (vec![of_other[0].row], 0));
+    assert_eq!(
+        (faces_of_other.into_keys().collect::<Vec<_>>(), users_of_other.len()),
+        (vec![of_other[0].row], 0)
+    );
 }
 
 pub async fn loading_takes_turns_with_others(world: World) {
@@ -142,7 +167,11 @@ pub async fn loading_takes_turns_with_others(world: World) {
         // Every third has none.
         if user % 3 < 2 {
             let face_ids = ids(&faces[user * 2..][..2]);
-            world.store.associate_faces(association(&staff, &user_id, &face_ids), None).await.unwrap();
+            world
+                .store
+                .associate_faces(association(&staff, &user_id, &face_ids), None)
+                .await
+                .unwrap();
         }
     }
     let (loaded, users) = load(&world, staff.key).await;
@@ -157,7 +186,9 @@ pub async fn loading_takes_turns_with_others(world: World) {
     let mut answered = false;
     let mut visit = |row: i64, _: &[f32]| {
         let (store, tenant) = (Arc::clone(&world.store), world.tenant.clone());
-        let read = asked.get_or_insert_with(|| tokio::spawn(async move { store.collection(&tenant, "staff").await }));
+        let read = asked.get_or_insert_with(|| {
+            tokio::spawn(async move { store.collection(&tenant, "staff").await })
+        });
         answered |= Some(&row) == rows.last() && read.is_finished();
     };
     world.store.load_faces(staff.key, &mut visit).await.unwrap();
@@ -177,8 +208,16 @@ pub async fn replayed_changes_equal_the_store(world: World) {
             world.store.create_user(staff.key, &user_id, None).await.unwrap();
             for round in 0..10 {
                 let faces = ids(&world.index(&staff, &format!("{writer} {round}"), 3).await);
-                world.store.associate_faces(association(&staff, &user_id, &faces[..2]), None).await.unwrap();
-                world.store.disassociate_faces(disassociation(&staff, &user_id, &faces[..1]), None).await.unwrap();
+                world
+                    .store
+                    .associate_faces(association(&staff, &user_id, &faces[..2]), None)
+                    .await
+                    .unwrap();
+                world
+                    .store
+                    .disassociate_faces(disassociation(&staff, &user_id, &faces[..1]), None)
+                    .await
+                    .unwrap();
                 world.store.delete_faces(staff.key, &faces).await.unwrap();
             }
         }));
@@ -189,7 +228,9 @@ pub async fn replayed_changes_equal_the_store(world: World) {
     let (mut faces, mut users) = (BTreeMap::new(), BTreeMap::new());
     for change in recorder.take() {
         match change {
-            Change::FacesAdded { faces: added, .. } => faces.extend(added.into_iter().map(|face| (face.row, face.vector))),
+            Change::FacesAdded { faces: added, .. } => {
+                faces.extend(added.into_iter().map(|face| (face.row, face.vector)));
+            }
             Change::FacesRemoved { rows, .. } => {
                 for row in rows {
                     assert!(faces.remove(&row).is_some(), "a face was removed before it was added");

@@ -8,7 +8,10 @@ pub async fn a_new_collection_is_empty(mut world: World) {
     let made = world.collection("staff").await;
     assert_eq!((made.face_count, made.user_count), (0, 0));
     assert_eq!(made.created_at, 1_700_000_000_000);
-    assert_eq!((made.model_version.as_str(), made.pack.name.as_str(), made.pack.version.as_str()), ("7.0", "default", "1"));
+    assert_eq!(
+        (made.model_version.as_str(), made.pack.name.as_str(), made.pack.version.as_str()),
+        ("7.0", "default", "1")
+    );
     assert_eq!(world.look_up("staff").await, made);
     world.reopen().await;
     assert_eq!(world.look_up("staff").await, made);
@@ -23,7 +26,10 @@ pub async fn names_are_unique_within_a_tenant(world: World) {
     );
     // Letter case counts.
     world.collection("Staff").await;
-    assert_fails!(world.store.collection(&world.tenant, "STAFF").await, StoreError::NotFound(Missing::Collection));
+    assert_fails!(
+        world.store.collection(&world.tenant, "STAFF").await,
+        StoreError::NotFound(Missing::Collection)
+    );
 }
 
 pub async fn the_quota_counts_the_tenants_own(world: World) {
@@ -32,8 +38,14 @@ pub async fn the_quota_counts_the_tenants_own(world: World) {
     world.store.create_collection(&other, limited("c")).await.unwrap();
     world.store.create_collection(&world.tenant, limited("a")).await.unwrap();
     world.store.create_collection(&world.tenant, limited("b")).await.unwrap();
-    assert_fails!(world.store.create_collection(&world.tenant, limited("c")).await, StoreError::Quota(Quota::Collections));
-    assert_fails!(world.store.collection(&world.tenant, "c").await, StoreError::NotFound(Missing::Collection));
+    assert_fails!(
+        world.store.create_collection(&world.tenant, limited("c")).await,
+        StoreError::Quota(Quota::Collections)
+    );
+    assert_fails!(
+        world.store.collection(&world.tenant, "c").await,
+        StoreError::NotFound(Missing::Collection)
+    );
     assert_fails!(
         world.store.create_collection(&world.tenant, limited("a")).await,
         StoreError::AlreadyExists(Existing::Collection)
@@ -66,9 +78,18 @@ pub async fn nothing_crosses_tenants(world: World) {
     let mine = world.collection("staff").await;
     world.index(&mine, "photo", 2).await;
     for other in [&other_region, &other_account] {
-        assert_fails!(world.store.collection(other, "staff").await, StoreError::NotFound(Missing::Collection));
-        assert_fails!(world.store.delete_collection(other, "staff").await, StoreError::NotFound(Missing::Collection));
-        assert_fails!(world.store.tags(other, "staff").await, StoreError::NotFound(Missing::Collection));
+        assert_fails!(
+            world.store.collection(other, "staff").await,
+            StoreError::NotFound(Missing::Collection)
+        );
+        assert_fails!(
+            world.store.delete_collection(other, "staff").await,
+            StoreError::NotFound(Missing::Collection)
+        );
+        assert_fails!(
+            world.store.tags(other, "staff").await,
+            StoreError::NotFound(Missing::Collection)
+        );
         assert!(world.store.list_collections(other, None, 10).await.unwrap().is_empty());
         let theirs = world.store.create_collection(other, new_collection("staff")).await.unwrap();
         assert!(all_faces(&world, &theirs).await.unwrap().is_empty());
@@ -77,7 +98,14 @@ pub async fn nothing_crosses_tenants(world: World) {
         let faces_of_mine = all_faces(&world, &mine).await.unwrap();
         assert!(faces_of_mine.iter().all(|of_mine| of_mine.face_id != face.face_id));
         assert_eq!(world.store.face(theirs.key, faces_of_mine[0].face_id).await.unwrap(), None);
-        assert!(world.store.faces_by_rows(theirs.key, &[faces_of_mine[0].row]).await.unwrap().is_empty());
+        assert!(
+            world
+                .store
+                .faces_by_rows(theirs.key, &[faces_of_mine[0].row])
+                .await
+                .unwrap()
+                .is_empty()
+        );
     }
     world.store.delete_collection(&other_region, "staff").await.unwrap();
     assert_eq!(world.look_up("staff").await.face_count, 2);
@@ -89,7 +117,10 @@ pub async fn a_deleted_collection_is_gone_and_its_name_free(mut world: World) {
     world.store.create_user(old.key, "ann", None).await.unwrap();
     let deleted = world.store.delete_collection(&world.tenant, "staff").await.unwrap();
     assert_eq!((deleted.key, deleted.face_count, deleted.user_count), (old.key, 3, 1));
-    assert_fails!(world.store.delete_collection(&world.tenant, "staff").await, StoreError::NotFound(Missing::Collection));
+    assert_fails!(
+        world.store.delete_collection(&world.tenant, "staff").await,
+        StoreError::NotFound(Missing::Collection)
+    );
     assert!(world.store.list_collections(&world.tenant, None, 10).await.unwrap().is_empty());
 
     let new = world.collection("staff").await;
@@ -97,16 +128,32 @@ pub async fn a_deleted_collection_is_gone_and_its_name_free(mut world: World) {
     assert_eq!(new.face_count, 0);
     world.reopen().await;
     assert_eq!(world.store.collection_by_key(new.key).await.unwrap(), new);
-    assert_fails!(world.store.collection_by_key(old.key).await, StoreError::NotFound(Missing::Collection));
+    assert_fails!(
+        world.store.collection_by_key(old.key).await,
+        StoreError::NotFound(Missing::Collection)
+    );
     for key in [old.key, new.key] {
         assert_eq!(world.store.face(key, faces[0].face_id).await.unwrap(), None);
         assert_eq!(world.store.face_vector(key, faces[0].face_id).await.unwrap(), None);
         assert_eq!(world.store.user(key, "ann").await.unwrap(), None);
         assert!(world.store.faces_by_rows(key, &[faces[0].row]).await.unwrap().is_empty());
         assert!(world.store.list_users(key, None, 10).await.unwrap().is_empty());
-        world.store.load_faces(key, &mut |row, _| panic!("face {row} is still there")).await.unwrap();
+        world
+            .store
+            .load_faces(key, &mut |row, _| panic!("face {row} is still there"))
+            .await
+            .unwrap();
     }
-    assert_fails!(world.store.delete_faces(old.key, &[faces[0].face_id]).await, StoreError::NotFound(Missing::Collection));
-    assert_fails!(world.store.create_user(old.key, "bob", None).await, StoreError::NotFound(Missing::Collection));
-    assert_fails!(world.store.delete_user(old.key, "ann", None).await, StoreError::NotFound(Missing::Collection));
+    assert_fails!(
+        world.store.delete_faces(old.key, &[faces[0].face_id]).await,
+        StoreError::NotFound(Missing::Collection)
+    );
+    assert_fails!(
+        world.store.create_user(old.key, "bob", None).await,
+        StoreError::NotFound(Missing::Collection)
+    );
+    assert_fails!(
+        world.store.delete_user(old.key, "ann", None).await,
+        StoreError::NotFound(Missing::Collection)
+    );
 }

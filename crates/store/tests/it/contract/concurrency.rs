@@ -13,7 +13,8 @@ pub async fn writers_do_not_lose_each_others_faces(mut world: World) {
     let mut writers = Vec::new();
     for writer in 0..8 {
         let store = Arc::clone(&world.store);
-        let requests: Vec<_> = (0..20).map(|n| image_of(&staff, &format!("{writer} {n}"), None, 2)).collect();
+        let requests: Vec<_> =
+            (0..20).map(|n| image_of(&staff, &format!("{writer} {n}"), None, 2)).collect();
         writers.push(tokio::spawn(async move {
             let mut acknowledged = Vec::new();
             for request in requests {
@@ -50,7 +51,9 @@ pub async fn one_of_many_equal_writes_wins(world: World) {
         collections_made += usize::from(made);
         match user {
             Ok(()) => users_made += 1,
-            Err(error) => assert!(matches!(error, StoreError::AlreadyExists(Existing::User)), "{error:?}"),
+            Err(error) => {
+                assert!(matches!(error, StoreError::AlreadyExists(Existing::User)), "{error:?}");
+            }
         }
         faces.push(indexed);
     }
@@ -88,10 +91,14 @@ pub async fn a_panicking_write_harms_no_other(world: World) {
     let staff = world.collection("staff").await;
     let faces = ids(&world.index(&staff, "photo", 3).await);
     world.store.create_user(staff.key, "ann", None).await.unwrap();
-    let panicking =
-        AssociateFaces { similarity: Arc::new(|_, _| panic!("as the test wants")), ..association(&staff, "ann", &faces) };
-    let (panicked, indexed) =
-        tokio::join!(world.store.associate_faces(panicking, None), world.store.index_faces(image_of(&staff, "other", None, 2)));
+    let panicking = AssociateFaces {
+        similarity: Arc::new(|_, _| panic!("as the test wants")),
+        ..association(&staff, "ann", &faces)
+    };
+    let (panicked, indexed) = tokio::join!(
+        world.store.associate_faces(panicking, None),
+        world.store.index_faces(image_of(&staff, "other", None, 2))
+    );
     assert_fails!(panicked, StoreError::Panicked);
     assert_eq!(indexed.unwrap().len(), 2);
     assert_eq!(world.store.user(staff.key, "ann").await.unwrap().unwrap().face_count, 0);
@@ -125,7 +132,10 @@ pub async fn associations_at_once_keep_the_limit(world: World) {
 pub async fn a_closed_store_says_so(world: World) {
     let staff = world.collection("staff").await;
     world.store.close().await;
-    assert_fails!(world.store.index_faces(image_of(&staff, "photo", None, 1)).await, StoreError::Closed);
+    assert_fails!(
+        world.store.index_faces(image_of(&staff, "photo", None, 1)).await,
+        StoreError::Closed
+    );
     assert_fails!(world.store.collection(&world.tenant, "staff").await, StoreError::Closed);
     world.store.close().await;
 }

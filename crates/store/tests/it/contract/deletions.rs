@@ -51,7 +51,10 @@ pub async fn faces_of_a_user_stay(world: World) {
     world.store.associate_faces(request, None).await.unwrap();
     assert_eq!(
         world.store.delete_faces(staff.key, &faces).await.unwrap(),
-        [(faces[0], FaceDeletion::AssociatedTo("ann".to_owned())), (faces[1], FaceDeletion::Deleted)]
+        [
+            (faces[0], FaceDeletion::AssociatedTo("ann".to_owned())),
+            (faces[1], FaceDeletion::Deleted)
+        ]
     );
     assert_eq!(ids(&all_faces(&world, &staff).await.unwrap()), [faces[0]]);
     assert_eq!(world.look_up("staff").await.face_count, 1);

@@ -34,7 +34,8 @@ pub async fn the_same_image_is_kept_once(mut world: World) {
     let staff = world.collection("staff").await;
     let plain = world.index(&staff, "photo", 2).await;
     let named = world.store.index_faces(image_of(&staff, "photo", Some("ann"), 2)).await.unwrap();
-    let named_else = world.store.index_faces(image_of(&staff, "photo", Some("bob"), 2)).await.unwrap();
+    let named_else =
+        world.store.index_faces(image_of(&staff, "photo", Some("bob"), 2)).await.unwrap();
     let other_image = world.index(&staff, "photo2", 2).await;
     let mut all = [&plain[..], &named, &named_else, &other_image].concat();
     assert_eq!(world.look_up("staff").await.face_count, 8);
@@ -67,15 +68,22 @@ pub async fn a_mixed_call_returns_old_and_new(world: World) {
 
 pub async fn a_full_collection_refuses_the_whole_call(world: World) {
     let staff = world.collection("staff").await;
-    let limited = |image: &str, count| IndexFaces { max_faces: 3, ..image_of(&staff, image, None, count) };
+    let limited =
+        |image: &str, count| IndexFaces { max_faces: 3, ..image_of(&staff, image, None, count) };
     world.store.index_faces(limited("one", 2)).await.unwrap();
-    assert_fails!(world.store.index_faces(limited("two", 2)).await, StoreError::Quota(Quota::FacesPerCollection));
+    assert_fails!(
+        world.store.index_faces(limited("two", 2)).await,
+        StoreError::Quota(Quota::FacesPerCollection)
+    );
     assert_eq!(all_faces(&world, &staff).await.unwrap().len(), 2);
     assert_eq!(world.look_up("staff").await.face_count, 2);
     world.store.index_faces(limited("two", 1)).await.unwrap();
     // Known faces add nothing, so they are welcome in a full collection.
     world.store.index_faces(limited("one", 2)).await.unwrap();
-    assert_fails!(world.store.index_faces(limited("one", 3)).await, StoreError::Quota(Quota::FacesPerCollection));
+    assert_fails!(
+        world.store.index_faces(limited("one", 3)).await,
+        StoreError::Quota(Quota::FacesPerCollection)
+    );
 }
 
 pub async fn a_dropped_collection_takes_no_faces(world: World) {
@@ -94,14 +102,20 @@ pub async fn pages_follow_the_face_ids(world: World) {
     expected.sort();
     let mut seen: Vec<Uuid> = Vec::new();
     loop {
-        let page = world.store.list_faces(staff.key, seen.last().copied(), 10, FaceFilter::default()).await.unwrap();
+        let page = world
+            .store
+            .list_faces(staff.key, seen.last().copied(), 10, FaceFilter::default())
+            .await
+            .unwrap();
         seen.extend(ids(&page));
         if page.len() < 10 {
             break;
         }
     }
     assert_eq!(seen, expected);
-    assert!(world.store.list_faces(staff.key, None, 0, FaceFilter::default()).await.unwrap().is_empty());
+    assert!(
+        world.store.list_faces(staff.key, None, 0, FaceFilter::default()).await.unwrap().is_empty()
+    );
 }
 
 pub async fn filters_are_joined_by_and(world: World) {
@@ -153,7 +167,8 @@ pub async fn pages_stay_whole_while_others_write(world: World) {
     let mut expected = ids(&world.index(&staff, "before", 60).await);
     expected.sort();
     let store = Arc::clone(&world.store);
-    let requests: Vec<IndexFaces> = (0..40).map(|n| image_of(&staff, &format!("during {n}"), None, 3)).collect();
+    let requests: Vec<IndexFaces> =
+        (0..40).map(|n| image_of(&staff, &format!("during {n}"), None, 3)).collect();
     let writing = tokio::spawn(async move {
         for request in requests {
             store.index_faces(request).await.unwrap();
@@ -161,7 +176,11 @@ pub async fn pages_stay_whole_while_others_write(world: World) {
     });
     let mut seen: Vec<Uuid> = Vec::new();
     loop {
-        let page = world.store.list_faces(staff.key, seen.last().copied(), 5, FaceFilter::default()).await.unwrap();
+        let page = world
+            .store
+            .list_faces(staff.key, seen.last().copied(), 5, FaceFilter::default())
+            .await
+            .unwrap();
         seen.extend(ids(&page));
         if page.len() < 5 {
             break;

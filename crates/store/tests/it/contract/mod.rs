@@ -1,6 +1,7 @@
 //! What every store must do, run against each engine.
 //!
-//! A test is a function of a [`World`]; [`contract!`] lists them once and makes a module of `#[tokio::test]`s per engine.
+//! A test is a function of a [`World`]; [`contract!`] lists them once and makes a module of
+//! `#[tokio::test]`s per engine.
 
 mod associations;
 mod changes;
@@ -18,11 +19,12 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use lookalike_store::{
-    AssociateFaces, BoundingBox, Clock, Collection, DisassociateFaces, Face, Idempotency, IndexFaces, Location,
-    MAX_FACES_PER_COLLECTION, MAX_FACES_PER_USER, NewCollection, NewFace, PackId, Sqlite, Store, StoreResult,
-};
 use lookalike_store::Tenant;
+use lookalike_store::{
+    AssociateFaces, BoundingBox, Clock, Collection, DisassociateFaces, Face, Idempotency,
+    IndexFaces, Location, MAX_FACES_PER_COLLECTION, MAX_FACES_PER_USER, NewCollection, NewFace,
+    PackId, Sqlite, Store, StoreResult,
+};
 use uuid::Uuid;
 
 /// An empty store of one engine, and what a test needs around it.
@@ -86,7 +88,10 @@ impl World {
 
     /// Makes a collection.
     pub async fn collection(&self, name: &str) -> Collection {
-        self.store.create_collection(&self.tenant, new_collection(name)).await.expect("a new collection")
+        self.store
+            .create_collection(&self.tenant, new_collection(name))
+            .await
+            .expect("a new collection")
     }
 
     /// The collection as it is now.
@@ -101,7 +106,11 @@ impl World {
 
     /// A token as a client of this world's tenant sends it.
     pub fn token(&self, token: &str, request: u8) -> Idempotency {
-        Idempotency { tenant: self.tenant.clone(), token: token.to_owned(), request_hash: [request; 32] }
+        Idempotency {
+            tenant: self.tenant.clone(),
+            token: token.to_owned(),
+            request_hash: [request; 32],
+        }
     }
 }
 
@@ -124,8 +133,14 @@ pub fn new_collection(name: &str) -> NewCollection {
     }
 }
 
-/// An image's faces, all different from each other, from those of other images, and the same at every call.
-pub fn image_of(collection: &Collection, image: &str, external_image_id: Option<&str>, count: u32) -> IndexFaces {
+/// An image's faces, all different from each other, from those of other images, and the same at
+/// every call.
+pub fn image_of(
+    collection: &Collection,
+    image: &str,
+    external_image_id: Option<&str>,
+    count: u32,
+) -> IndexFaces {
     let mut image_sha256 = [0; 32];
     image_sha256[..image.len()].copy_from_slice(image.as_bytes());
     let seed = image.bytes().fold(7.0_f32, |seed, byte| (seed * 31.0 + f32::from(byte)) % 1009.0);
@@ -153,8 +168,16 @@ pub fn association(collection: &Collection, user_id: &str, face_ids: &[Uuid]) ->
 }
 
 /// A request to take faces from a user.
-pub fn disassociation(collection: &Collection, user_id: &str, face_ids: &[Uuid]) -> DisassociateFaces {
-    DisassociateFaces { collection: collection.key, user_id: user_id.to_owned(), face_ids: face_ids.to_vec() }
+pub fn disassociation(
+    collection: &Collection,
+    user_id: &str,
+    face_ids: &[Uuid],
+) -> DisassociateFaces {
+    DisassociateFaces {
+        collection: collection.key,
+        user_id: user_id.to_owned(),
+        face_ids: face_ids.to_vec(),
+    }
 }
 
 fn new_face(ordinal: u32, seed: f32) -> NewFace {
@@ -163,7 +186,12 @@ fn new_face(ordinal: u32, seed: f32) -> NewFace {
     NewFace {
         ordinal,
         // Numbers that f32 does not hold exactly, one of them outside the image.
-        bounding_box: BoundingBox { left: -0.1 + 0.001 * step, top: 0.2, width: 0.3 / seed, height: 0.4 },
+        bounding_box: BoundingBox {
+            left: -0.1 + 0.001 * step,
+            top: 0.2,
+            width: 0.3 / seed,
+            height: 0.4,
+        },
         confidence: 99.123_45 - step,
         vector: vec![angle.cos(), angle.sin(), 0.0, -0.0],
     }
@@ -171,7 +199,11 @@ fn new_face(ordinal: u32, seed: f32) -> NewFace {
 
 /// Runs `test` in a runtime of its own, on several threads as the server does.
 fn run<F: Future<Output = ()>>(engine: Box<dyn Engine>, test: impl FnOnce(World) -> F) {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .expect("a runtime");
     runtime.block_on(async { test(World::new(engine).await).await });
 }
 
@@ -218,7 +250,11 @@ contract! {
 macro_rules! assert_fails {
     ($call:expr, $pattern:pat) => {
         let result = $call;
-        assert!(matches!(result, Err($pattern)), "expected {}, got {result:?}", stringify!($pattern));
+        assert!(
+            matches!(result, Err($pattern)),
+            "expected {}, got {result:?}",
+            stringify!($pattern)
+        );
     };
 }
 pub(crate) use assert_fails;

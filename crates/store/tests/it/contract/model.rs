@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use lookalike_store::{
-    AssociateFaces, AssociationFailure, Collection, DisassociationFailure, FaceDeletion, FaceFilter, StoreError, User,
+    AssociateFaces, AssociationFailure, Collection, DisassociationFailure, FaceDeletion,
+    FaceFilter, StoreError, User,
 };
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -67,14 +68,21 @@ struct ModelCollection {
 
 impl ModelCollection {
     fn faces_of(&self, user: u8) -> Vec<Uuid> {
-        self.faces.iter().filter(|(_, (_, owner))| *owner == Some(user)).map(|(face_id, _)| *face_id).collect()
+        self.faces
+            .iter()
+            .filter(|(_, (_, owner))| *owner == Some(user))
+            .map(|(face_id, _)| *face_id)
+            .collect()
     }
 }
 
 impl Model {
     fn pick(&self, numbers: &[usize]) -> Vec<Uuid> {
         let known = self.seen.len() + 1;
-        numbers.iter().map(|number| self.seen.get(number % known).copied().unwrap_or(Uuid::nil())).collect()
+        numbers
+            .iter()
+            .map(|number| self.seen.get(number % known).copied().unwrap_or(Uuid::nil()))
+            .collect()
     }
 }
 
@@ -88,7 +96,8 @@ fn user_id(user: u8) -> String {
     format!("user {user}")
 }
 
-/// A face is alike when the last byte of its vector's first number is even: no sense, but the model can tell, too.
+/// A face is alike when the last byte of its vector's first number is even: no sense, but the model
+/// can tell, too.
 fn alike(vector: &[f32]) -> bool {
     vector[0].to_le_bytes()[0].is_multiple_of(2)
 }
@@ -96,10 +105,16 @@ fn alike(vector: &[f32]) -> bool {
 async fn make(world: &mut World, model: &mut Model, call: &Call) {
     match *call {
         Call::Create { name } => {
-            let made = world.store.create_collection(&world.tenant, super::new_collection(NAMES[name])).await;
+            let made = world
+                .store
+                .create_collection(&world.tenant, super::new_collection(NAMES[name]))
+                .await;
             assert_eq!(made.is_ok(), !model.collections.contains_key(&name));
             if let Ok(of_store) = made {
-                model.collections.insert(name, ModelCollection { of_store, faces: BTreeMap::new(), users: BTreeSet::new() });
+                model.collections.insert(
+                    name,
+                    ModelCollection { of_store, faces: BTreeMap::new(), users: BTreeSet::new() },
+                );
             }
         }
         Call::Drop { name } => {
@@ -114,9 +129,9 @@ async fn make(world: &mut World, model: &mut Model, call: &Call) {
         | Call::Associate { name, .. }
         | Call::Disassociate { name, .. } => {
             let asked = match call {
-                Call::DeleteFaces { faces, .. } | Call::Associate { faces, .. } | Call::Disassociate { faces, .. } => {
-                    model.pick(faces)
-                }
+                Call::DeleteFaces { faces, .. }
+                | Call::Associate { faces, .. }
+                | Call::Disassociate { faces, .. } => model.pick(faces),
                 _ => Vec::new(),
             };
             if let Some(collection) = model.collections.get_mut(&name) {
@@ -126,16 +141,29 @@ async fn make(world: &mut World, model: &mut Model, call: &Call) {
     }
 }
 
-async fn make_inside(world: &World, collection: &mut ModelCollection, seen: &mut Vec<Uuid>, call: &Call, asked: &[Uuid]) {
+async fn make_inside(
+    world: &World,
+    collection: &mut ModelCollection,
+    seen: &mut Vec<Uuid>,
+    call: &Call,
+    asked: &[Uuid],
+) {
     let key = collection.of_store.key;
     match *call {
         Call::Index { image, external, count, .. } => {
             let external_text = external.map(|external| external.to_string());
-            let mut request = image_of(&collection.of_store, &image.to_string(), external_text.as_deref(), count);
+            let mut request =
+                image_of(&collection.of_store, &image.to_string(), external_text.as_deref(), count);
             request.max_faces = MAX_FACES;
-            let contents: Vec<Content> = (0..count).map(|ordinal| (image, external, ordinal)).collect();
-            let known =
-                |content: &Content| collection.faces.iter().find(|(_, (of_face, _))| of_face == content).map(|(id, _)| *id);
+            let contents: Vec<Content> =
+                (0..count).map(|ordinal| (image, external, ordinal)).collect();
+            let known = |content: &Content| {
+                collection
+                    .faces
+                    .iter()
+                    .find(|(_, (of_face, _))| of_face == content)
+                    .map(|(id, _)| *id)
+            };
             let expected: Vec<Option<Uuid>> = contents.iter().map(known).collect();
             let new = expected.iter().filter(|face_id| face_id.is_none()).count();
             let result = world.store.index_faces(request).await;
@@ -143,7 +171,9 @@ async fn make_inside(world: &World, collection: &mut ModelCollection, seen: &mut
                 assert!(matches!(result, Err(StoreError::Quota(_))), "{result:?}");
                 return;
             }
-            for ((face, content), expected) in result.unwrap().into_iter().zip(contents).zip(expected) {
+            for ((face, content), expected) in
+                result.unwrap().into_iter().zip(contents).zip(expected)
+            {
                 if let Some(face_id) = expected {
                     assert_eq!(face.face_id, face_id);
                 } else {
@@ -166,18 +196,32 @@ async fn make_inside(world: &World, collection: &mut ModelCollection, seen: &mut
                 })
                 .collect();
             assert_eq!(world.store.delete_faces(key, asked).await.unwrap(), expected);
-            collection.faces.retain(|face_id, (_, owner)| owner.is_some() || !asked.contains(face_id));
+            collection
+                .faces
+                .retain(|face_id, (_, owner)| owner.is_some() || !asked.contains(face_id));
         }
         Call::CreateUser { user, .. } => {
-            assert_eq!(world.store.create_user(key, &user_id(user), None).await.is_ok(), collection.users.insert(user));
+            assert_eq!(
+                world.store.create_user(key, &user_id(user), None).await.is_ok(),
+                collection.users.insert(user)
+            );
         }
         Call::DeleteUser { user, .. } => {
-            assert_eq!(world.store.delete_user(key, &user_id(user), None).await.is_ok(), collection.users.remove(&user));
-            collection.faces.values_mut().filter(|(_, owner)| *owner == Some(user)).for_each(|(_, owner)| *owner = None);
+            assert_eq!(
+                world.store.delete_user(key, &user_id(user), None).await.is_ok(),
+                collection.users.remove(&user)
+            );
+            collection
+                .faces
+                .values_mut()
+                .filter(|(_, owner)| *owner == Some(user))
+                .for_each(|(_, owner)| *owner = None);
         }
         Call::Associate { user, .. } => associate(world, collection, user, asked).await,
         Call::Disassociate { user, .. } => disassociate(world, collection, user, asked).await,
-        Call::Create { .. } | Call::Drop { .. } | Call::Reopen => unreachable!("these are no calls inside a collection"),
+        Call::Create { .. } | Call::Drop { .. } | Call::Reopen => {
+            unreachable!("these are no calls inside a collection")
+        }
     }
 }
 
@@ -198,10 +242,17 @@ async fn associate(world: &World, collection: &mut ModelCollection, user: u8, as
         let failure = match collection.faces.get(&face_id) {
             None => AssociationFailure::FaceNotFound,
             Some((_, Some(owner))) if *owner == user => continue,
-            Some((_, Some(owner))) => AssociationFailure::AssociatedToADifferentUser(user_id(*owner)),
+            Some((_, Some(owner))) => {
+                AssociationFailure::AssociatedToADifferentUser(user_id(*owner))
+            }
             Some(((image, external, ordinal), None)) => {
                 let external = external.map(|external| external.to_string());
-                let image = image_of(&collection.of_store, &image.to_string(), external.as_deref(), ordinal + 1);
+                let image = image_of(
+                    &collection.of_store,
+                    &image.to_string(),
+                    external.as_deref(),
+                    ordinal + 1,
+                );
                 if held + associated.len() == 0 || alike(&image.faces[*ordinal as usize].vector) {
                     associated.push(face_id);
                     continue;
@@ -235,7 +286,10 @@ async fn disassociate(world: &World, collection: &mut ModelCollection, user: u8,
             None => unsuccessful.push((face_id, DisassociationFailure::FaceNotFound)),
             Some((_, Some(owner))) if *owner == user => disassociated.push(face_id),
             Some((_, Some(owner))) => {
-                unsuccessful.push((face_id, DisassociationFailure::AssociatedToADifferentUser(user_id(*owner))));
+                unsuccessful.push((
+                    face_id,
+                    DisassociationFailure::AssociatedToADifferentUser(user_id(*owner)),
+                ));
             }
             Some((_, None)) => {}
         }
@@ -254,18 +308,29 @@ async fn compare(world: &World, model: &Model) {
     for (name, collection) in &model.collections {
         let key = collection.of_store.key;
         let found = world.look_up(NAMES[*name]).await;
-        assert_eq!((found.face_count, found.user_count), (collection.faces.len() as u64, collection.users.len() as u64));
+        assert_eq!(
+            (found.face_count, found.user_count),
+            (collection.faces.len() as u64, collection.users.len() as u64)
+        );
         let faces = world.store.list_faces(key, None, 100, FaceFilter::default()).await.unwrap();
         let read: Vec<_> = faces.iter().map(|face| (face.face_id, face.user_id.clone())).collect();
-        let expected: Vec<_> = collection.faces.iter().map(|(face_id, (_, owner))| (*face_id, owner.map(user_id))).collect();
+        let expected: Vec<_> = collection
+            .faces
+            .iter()
+            .map(|(face_id, (_, owner))| (*face_id, owner.map(user_id)))
+            .collect();
         assert_eq!(read, expected);
         let users = world.store.list_users(key, None, 10).await.unwrap();
         assert_eq!(users.len(), collection.users.len());
         for user in &collection.users {
-            let User { user_id, face_count, .. } = world.store.user(key, &user_id(*user)).await.unwrap().expect("a known user");
+            let User { user_id, face_count, .. } =
+                world.store.user(key, &user_id(*user)).await.unwrap().expect("a known user");
             assert_eq!(face_count, collection.faces_of(*user).len() as u64);
             let filter = FaceFilter { user_id: Some(user_id), face_ids: None };
-            assert_eq!(ids(&world.store.list_faces(key, None, 100, filter).await.unwrap()), collection.faces_of(*user));
+            assert_eq!(
+                ids(&world.store.list_faces(key, None, 100, filter).await.unwrap()),
+                collection.faces_of(*user)
+            );
         }
         let mut loaded = Vec::new();
         world.store.load_faces(key, &mut |row, _| loaded.push(row)).await.unwrap();
@@ -276,10 +341,12 @@ async fn compare(world: &World, model: &Model) {
 }
 
 pub async fn random_calls_do_as_the_model_does(world: World) {
-    // The runner is not async: it draws and shrinks on this thread, and each case runs on the runtime that is there.
+    // The runner is not async: it draws and shrinks on this thread, and each case runs on the
+    // runtime that is there.
     let runtime = tokio::runtime::Handle::current();
     tokio::task::spawn_blocking(move || {
-        let config = ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() };
+        let config =
+            ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() };
         let world = std::cell::RefCell::new(world);
         let outcome = TestRunner::new(config).run(&calls(), |calls| {
             let mut world = world.borrow_mut();

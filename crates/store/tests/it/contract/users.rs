@@ -10,18 +10,33 @@ pub async fn users_live_and_die(mut world: World) {
     world.store.create_user(staff.key, "ann", None).await.unwrap();
     world.store.create_user(visitors.key, "ann", None).await.unwrap();
     world.store.create_user(staff.key, "Ann", None).await.unwrap();
-    assert_fails!(world.store.create_user(staff.key, "ann", None).await, StoreError::AlreadyExists(Existing::User));
-    assert_eq!((world.look_up("staff").await.user_count, world.look_up("visitors").await.user_count), (2, 1));
+    assert_fails!(
+        world.store.create_user(staff.key, "ann", None).await,
+        StoreError::AlreadyExists(Existing::User)
+    );
+    assert_eq!(
+        (world.look_up("staff").await.user_count, world.look_up("visitors").await.user_count),
+        (2, 1)
+    );
     let ann = world.store.user(staff.key, "ann").await.unwrap().unwrap();
     assert_eq!((ann.user_id.as_str(), ann.face_count, ann.is_active()), ("ann", 0, false));
 
     world.store.delete_user(staff.key, "ann", None).await.unwrap();
-    assert_fails!(world.store.delete_user(staff.key, "ann", None).await, StoreError::NotFound(Missing::User));
+    assert_fails!(
+        world.store.delete_user(staff.key, "ann", None).await,
+        StoreError::NotFound(Missing::User)
+    );
     world.reopen().await;
     assert_eq!(world.store.user(staff.key, "ann").await.unwrap(), None);
-    assert_eq!((world.look_up("staff").await.user_count, world.look_up("visitors").await.user_count), (1, 1));
+    assert_eq!(
+        (world.look_up("staff").await.user_count, world.look_up("visitors").await.user_count),
+        (1, 1)
+    );
     world.store.create_user(staff.key, "ann", None).await.unwrap();
-    assert!(world.store.user(staff.key, "ann").await.unwrap().unwrap().row > ann.row, "a row was used again");
+    assert!(
+        world.store.user(staff.key, "ann").await.unwrap().unwrap().row > ann.row,
+        "a row was used again"
+    );
 }
 
 pub async fn users_are_listed_in_order_of_creation(world: World) {
