@@ -10,11 +10,12 @@ RUNTIME := $(CACHE)/onnxruntime/.complete
 CLIENTS := $(VENV)/.complete
 PEERS := $(CACHE)/peers/.complete
 ENGINE := "$$(ls -t target/release/deps/side_by_side-* | grep -v '\.d$$' | head -1)"
+RECIPE := $(CACHE)/recipe/.complete
 TRAINER := $(CACHE)/trainer/.complete
 NODE_CLIENT := tests/clients/javascript/node_modules/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-rust test-clients test-models lint doc check models clean \
+.PHONY: help run build test test-rust test-clients test-recipe test-models lint doc check models clean \
     bench bench-parts bench-index-faces bench-recognition bench-engine bench-scale bench-side-by-side
 
 help: ## List what can be made
@@ -71,11 +72,14 @@ check: lint doc ## Licences, banned and unused dependencies on top of lint and d
 	$(CACHE)/tools/bin/cargo-machete
 
 models: $(TRAINER) ## Train the networks of models/default from the images and teachers in ../shared; takes hours
-	cd models/training && for step in prepare embedder_train detector_train analyzer_teachers analyzer_labels analyzer_train \
-	    analyzer_export export evaluate pack; do $(CACHE)/trainer/bin/python $$step.py || exit 1; done
+	$(CACHE)/trainer/bin/recipe all
 
-test-models: $(TRAINER) ## Run the tests of the training recipe; installs PyTorch
-	cd models/training && $(CACHE)/trainer/bin/python -m pytest -q
+test-recipe: $(RECIPE) ## Lint the training recipe and run those of its tests that need no PyTorch
+	cd training && $(CACHE)/recipe/bin/ruff check && $(CACHE)/recipe/bin/ruff format --check
+	cd training && $(CACHE)/recipe/bin/python -m pytest -q tests/quick
+
+test-models: $(TRAINER) ## Run all tests of the training recipe; installs PyTorch
+	cd training && $(CACHE)/trainer/bin/python -m pytest -q
 
 clean: ## Delete everything that was built or fetched
 	cargo clean
@@ -87,10 +91,16 @@ $(RUNTIME): tools/onnxruntime.txt tools/fetch_onnxruntime.py
 
 $(CLIENTS): tests/clients/requirements.txt
 $(PEERS): benches/side_by_side/requirements.txt
-$(TRAINER): models/training/requirements.txt
-$(CLIENTS) $(PEERS) $(TRAINER):
+$(CLIENTS) $(PEERS):
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+$(RECIPE): EXTRAS := dev
+$(TRAINER): EXTRAS := dev,train
+$(RECIPE) $(TRAINER): training/pyproject.toml
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check --editable 'training[$(EXTRAS)]'
 	@touch $@
 
 # Node.js itself comes out of a Python wheel, so that no Node.js has to be installed.

@@ -43,7 +43,7 @@ TEST, HELD_OUT = 10, 20
 
 
 def held_out(percent: int) -> dict[str, list[bytes]]:
-    """Up to nine images of each person of a split (models/training/data.py)."""
+    """Up to nine images of each person of a split (training/recipe/common/data.py)."""
     with (SHARED / "data" / "celeba-9k.csv").open(newline="") as table:
         identities = {row["file"]: row["identity"] for row in csv.DictReader(table)}
 

@@ -1,0 +1,1 @@
+"""The network that describes a face: landmarks, pose, age, emotions and attributes."""

@@ -1,0 +1,163 @@
+"""Calibrate the trained analyzer on the calibration split and write it as ONNX into the pack.
+
+Each attribute's logit gets a scale and an offset (Platt), emotions a temperature and an offset per
+class, ages a temperature; all of it is folded into the graph, whose outputs are probabilities.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from recipe.analyzer.model import CONFUSED, Analyzer
+from recipe.analyzer.spec import ATTRIBUTES, EMOTIONS, OUTPUTS, SIDE
+from recipe.analyzer.views import Views, normalised
+from recipe.common import data, onnx_export
+from recipe.common.logistic import fit_logistic
+
+EVEN = ("beard", "mustache")
+"""Attributes calibrated as if true and false were equally frequent: calibrated to their rarity in
+CelebA, half of the true ones would be called false."""
+Values = dict[str, np.ndarray]
+
+
+@torch.inference_mode()
+def raw_outputs(model: Analyzer, views: Views, rows: np.ndarray) -> Values:
+    """Raw outputs of the plain crops of some rows."""
+    parts = [
+        model(normalised(views.plain(some)))
+        for some in np.array_split(rows, max(1, len(rows) // 64))
+    ]
+    return {name: torch.cat([part[name] for part in parts]).numpy() for name in OUTPUTS}
+
+
+def balance(truth: np.ndarray) -> np.ndarray:
+    """Weights of mean 1 that make true and false equally heavy."""
+    share = float(np.clip(truth.mean(), 1e-3, 1 - 1e-3))
+    return np.where(truth > 0.5, 0.5 / share, 0.5 / (1 - share))
+
+
+def platt(logit: np.ndarray, truth: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
+    """Scale and offset of a logit; soft truths are welcome."""
+    scale, offset = fit_logistic(
+        logit[:, None].astype(np.float64), truth.astype(np.float64), weight=weight
+    )
+    return float(scale), float(offset)
+
+
+def fit(parameters: list[Tensor], loss, steps: int = 60) -> None:
+    """Minimise a loss over a few numbers."""
+    optimiser = torch.optim.LBFGS(parameters, max_iter=steps, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimiser.zero_grad()
+        value = loss()
+        value.backward()
+        return value
+
+    optimiser.step(closure)
+
+
+class Calibrated(nn.Module):
+    """The network with its calibration, outputs in the pack's order."""
+
+    def __init__(self, model: Analyzer) -> None:
+        super().__init__()
+        self.model = model
+        self.register_buffer("flag_scale", torch.ones(len(ATTRIBUTES)))
+        self.register_buffer("flag_offset", torch.zeros(len(ATTRIBUTES)))
+        self.register_buffer("mood_scale", torch.ones(1))
+        self.register_buffer("mood_offset", torch.zeros(len(EMOTIONS)))
+        self.register_buffer("age_scale", torch.ones(1))
+        self.register_buffer("gaze_scale", torch.ones(1))
+        self.register_buffer("gaze_offset", torch.zeros(1))
+
+    def calibrate(self, raw: Values, truth: Values) -> None:
+        """Fit all scales and offsets to the calibration split."""
+        for index, name in enumerate(ATTRIBUTES):
+            known = truth["attributes_weight"][:, index] >= 0.5
+            value = truth["attributes"][known, index]
+            weight = balance(value) if name in EVEN else np.ones(len(value))
+            self.flag_scale[index], self.flag_offset[index] = platt(
+                raw["attributes"][known, index], value, weight
+            )
+        hard = truth["emotions_weight"] > 0.9
+        logits, moods = torch.tensor(raw["emotions"][hard]), torch.tensor(truth["emotions"][hard])
+        scale, offset = (
+            torch.ones(1, requires_grad=True),
+            torch.zeros(len(EMOTIONS), requires_grad=True),
+        )
+        seen = torch.arange(len(EMOTIONS)) != CONFUSED
+        fit(
+            [scale, offset],
+            lambda: (
+                functional.cross_entropy((logits * scale + offset)[:, seen], moods[:, seen])
+                + 1e-3 * offset.square().sum()
+            ),
+        )
+        self.mood_scale[:], self.mood_offset[:] = scale.detach(), offset.detach()
+        aged = truth["age"][:, 2] > 0.9
+        logits, years = (
+            torch.tensor(raw["age"][aged]),
+            torch.tensor(truth["age"][aged, 0]).round().long(),
+        )
+        scale = torch.ones(1, requires_grad=True)
+        fit([scale], lambda: functional.cross_entropy(logits * scale, years))
+        self.age_scale[:] = scale.detach()
+        looked = truth["gaze_weight"] > 0
+        pair = platt(
+            raw["eye_direction"][looked, 2], truth["gaze"][looked, 2], np.ones(int(looked.sum()))
+        )
+        self.gaze_scale[:], self.gaze_offset[:] = pair
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        out = self.model(x)
+        look = out["eye_direction"]
+        sight = torch.sigmoid(look[:, 2:] * self.gaze_scale + self.gaze_offset)
+        out |= {
+            "attributes": torch.sigmoid(out["attributes"] * self.flag_scale + self.flag_offset),
+            "age": functional.softmax(out["age"] * self.age_scale, 1),
+            "emotions": functional.softmax(out["emotions"] * self.mood_scale + self.mood_offset, 1),
+            "eye_direction": torch.cat([look[:, :2], sight], 1),
+        }
+        return tuple(out[name] for name in OUTPUTS)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument("--pack", type=Path, default=data.PACK)
+    parser.add_argument("--checkpoint", type=Path, default=data.WORK / "analyzer.pt")
+
+
+def execute(options: argparse.Namespace) -> None:
+    """Calibrate, export, and compare with PyTorch."""
+    torch.set_num_threads(1)
+    views = Views()
+    model = Analyzer().eval()
+    onnx_export.averaged_weights(options.checkpoint, model)
+    rows = np.flatnonzero(views.faces["split"] == data.CALIBRATION)
+    calibrated = Calibrated(model)
+    calibrated.calibrate(
+        raw_outputs(model, views, rows), {name: table[rows] for name, table in views.tables.items()}
+    )
+    axes = {name: {0: "N"} for name in ("face", *OUTPUTS)}
+    path = options.pack / "analyzer.onnx"
+    onnx_export.write(calibrated, torch.zeros(1, 3, SIDE, SIDE), path, "face", list(OUTPUTS), axes)
+    faces = torch.rand(3, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    print(
+        f"analyzer: {onnx_export.largest_difference(calibrated, path, faces):.2e} from PyTorch,"
+        f" {path.stat().st_size} bytes"
+    )
+    for index, name in enumerate(ATTRIBUTES):
+        print(
+            f"  {name:14} logit x {calibrated.flag_scale[index]:.2f}"
+            f" + {calibrated.flag_offset[index]:.2f}"
+        )
+    print(
+        f"  emotions x {calibrated.mood_scale.item():.2f}, age x {calibrated.age_scale.item():.2f}"
+    )

@@ -1,0 +1,1 @@
+"""Images, geometry, layers and loops that every network shares."""

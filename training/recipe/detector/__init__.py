@@ -1,0 +1,1 @@
+"""The network that finds faces and their five landmarks."""

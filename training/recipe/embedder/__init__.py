@@ -1,0 +1,1 @@
+"""The network that turns an aligned face into a vector."""

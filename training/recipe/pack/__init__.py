@@ -1,0 +1,1 @@
+"""Figures, `pack.toml` and the model card of the exported networks."""

@@ -1,0 +1,86 @@
+"""Write the pack's `pack.toml` and `CARD.md` from its networks and the measured figures."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+
+from recipe.analyzer.spec import SCALE, SIDE
+from recipe.common import data
+from recipe.detector.yunet import NMS_IOU
+from recipe.embedder.evaluate import FLIP
+from recipe.pack.card import card
+
+VERSION = "0.2.0"
+LICENCE = "Apache-2.0 (weights trained on non-commercial research data, see CARD.md)"
+DESCRIPTION = "The project's own detector, embedder and analyzer, taught by small public models."
+RGB = (
+    'color = "rgb"\nmean = [127.5, 127.5, 127.5]\nstd = [127.5, 127.5, 127.5]\n'
+    'alignment = "arcface-5"'
+)
+ANALYZER = f"size = {SIDE}\n{RGB}\nscale = {SCALE}"
+
+
+def entry(pack: Path, name: str, rest: str) -> str:
+    """One network's table: file, checksum and how to feed it."""
+    digest = hashlib.sha256((pack / f"{name}.onnx").read_bytes()).hexdigest()
+    return f'[{name}]\nfile = "{name}.onnx"\nsha256 = "{digest}"\n{rest}\n'
+
+
+def accuracy(figures: dict[str, dict]) -> dict[str, float]:
+    """The figures that `pack.toml` carries, percentages and milliseconds."""
+    values: dict[str, float] = {}
+    if detector := figures.get("detector"):
+        real = detector["sets"]["real"]
+        values["detector_recall_percent"] = 100 * real["recall"]
+        values["detector_false_positives_per_image"] = real["false_per_image"]
+        values["detector_landmark_error_percent"] = 100 * real["landmark_error"]
+    if embedder := figures.get("embedder"):
+        values["verification_percent"] = 100 * embedder["mine"]["verification"]
+        values["verification_share_of_teacher_percent"] = 100 * embedder["share_of_teacher"]
+        for line in embedder["mine"]["table"]:
+            values[f"false_match_rate_at_{line['similarity']}"] = line["fmr"]
+            values[f"miss_rate_at_{line['similarity']}"] = line["fnmr"]
+    for name, value in figures.get("analyzer", {}).items():
+        if isinstance(value, int | float):
+            values[f"analyzer_{name}"] = value
+    for name in ("detector 320x320", "embedder", "analyzer"):
+        if name in figures.get("timing", {}):
+            values[f"{name.split()[0]}_milliseconds"] = figures["timing"][name]
+    return values
+
+
+def toml(pack: Path, figures: dict[str, dict]) -> str:
+    """The text of `pack.toml`."""
+    curve = figures["embedder"]["calibration"]
+    detector = (
+        'family = "yunet"\ncolor = "bgr"\nmean = [0.0, 0.0, 0.0]\nstd = [1.0, 1.0, 1.0]\n'
+        f"score_threshold = {figures['detector']['threshold']}\nnms_iou = {NMS_IOU}"
+    )
+    embedder = f"size = 112\n{RGB}\ndimensions = 128\nflip = {str(FLIP).lower()}"
+    points = f"cosine = {list(curve['cosine'])}\nsimilarity = {list(curve['similarity'])}"
+    parts = [
+        f'name = "default"\nversion = "{VERSION}"\nlicence = "{LICENCE}"\n'
+        f'description = "{DESCRIPTION}"\n',
+        entry(pack, "detector", detector),
+        entry(pack, "embedder", embedder),
+        entry(pack, "analyzer", ANALYZER),
+        f"[calibration]\n{points}\n",
+    ]
+    lines = [f"{name} = {value:.6g}" for name, value in accuracy(figures).items()]
+    return "\n".join([*parts, "[accuracy]", *lines, ""])
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument("--pack", type=Path, default=data.PACK)
+
+
+def execute(options: argparse.Namespace) -> None:
+    """Write both files."""
+    pack = options.pack
+    figures = json.loads((data.WORK / "figures.json").read_text())
+    (pack / "pack.toml").write_text(toml(pack, figures))
+    (pack / "CARD.md").write_text(card(pack, figures))
