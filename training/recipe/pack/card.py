@@ -49,7 +49,7 @@ def analyzer(pack: Path, figures: dict) -> str:
     ]
     fields = {
         "cost": onnx_cost.summary(pack / "analyzer.onnx", {"face": [1, 3, SIDE, SIDE]}),
-        "even": " and ".join(EVEN).capitalize(),
+        "even": " and ".join(EVEN),
         "reliability": table("attribute | stated | faces | mean stated | share true", reliability),
         "groups": table("group (faces) | figures", figures["groups"]),
     }
