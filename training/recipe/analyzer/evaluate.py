@@ -10,7 +10,7 @@ import numpy as np
 from recipe.analyzer.export import EVEN, balance
 from recipe.analyzer.model import CONFUSED
 from recipe.analyzer.spec import AGES, ATTRIBUTES, NAMES, OUTPUTS
-from recipe.analyzer.views import Views, normalised
+from recipe.analyzer.views import Views, normalized
 from recipe.common import data, onnx_runtime
 
 LOW, HIGH = 0.1, 0.9
@@ -25,7 +25,7 @@ def outputs(pack: Path, views: Views, rows: np.ndarray) -> Table:
     """The pack's answers on the plain crops of some rows."""
     session = onnx_runtime.session(pack / "analyzer.onnx")
     batches = np.array_split(rows, max(1, len(rows) // 32))
-    faces = (normalised(views.plain(some)).contiguous().numpy() for some in batches)
+    faces = (normalized(views.plain(some)).contiguous().numpy() for some in batches)
     parts = [session.run(list(OUTPUTS), {"face": face}) for face in faces]
     return {name: np.concatenate(part) for name, part in zip(OUTPUTS, zip(*parts))}
 
@@ -82,7 +82,7 @@ class Judge:
         return float(np.abs(self.ages - self.truth["age"][:, 0])[where].mean())
 
     def age_coverage(self, where: np.ndarray) -> tuple[float, float]:
-        """Share of labelled ages inside the AgeRange, and its mean width in years."""
+        """Share of labeled ages inside the AgeRange, and its mean width in years."""
         low, high = age_range(self.answer["age"][where])
         truth = self.truth["age"][where, 0]
         return float(((low <= truth) & (truth <= high)).mean()), float((high - low).mean())
@@ -139,7 +139,7 @@ def groups(judge: Judge) -> list[tuple[str, str]]:
             continue
         inside, width = judge.age_coverage(where)
         male = judge.flag("male", where)
-        sex = f"gender {share_right(*male):.1f} %" if len(male[0]) else "gender not labelled"
+        sex = f"gender {share_right(*male):.1f} %" if len(male[0]) else "gender not labeled"
         years = f"age error {judge.age_error(where):.1f} years"
         ages = f"{years}, in range {100 * inside:.0f} % at width {width:.0f}"
         lines.append(
@@ -180,9 +180,9 @@ def measure(pack: Path) -> dict[str, object]:
     real = celeba | utk | judge.of("film-faces") | judge.of("masks")
     masks, sure = judge.of("masks"), judge.truth["gaze"][:, 2] > 0.5
     fer = judge.truth["emotions_weight"] > 0.9
-    labelled = np.arange(judge.answer["emotions"].shape[1]) != CONFUSED
-    mood = judge.answer["emotions"][fer][:, labelled].argmax(1) == judge.truth["emotions"][fer][
-        :, labelled
+    labeled = np.arange(judge.answer["emotions"].shape[1]) != CONFUSED
+    mood = judge.answer["emotions"][fer][:, labeled].argmax(1) == judge.truth["emotions"][fer][
+        :, labeled
     ].argmax(1)
     inside, width = judge.age_coverage(utk)
     roll, yaw, pitch = judge.pose_error(real)
@@ -241,7 +241,7 @@ def measure(pack: Path) -> dict[str, object]:
             "",
         ),
         "age_error_years": (judge.age_error(utk), "age, mean absolute error, years", "<= 8"),
-        "age_range_coverage_percent": (100 * inside, "labelled age inside AgeRange, %", ""),
+        "age_range_coverage_percent": (100 * inside, "labeled age inside AgeRange, %", ""),
         "age_range_width_years": (width, "mean width of AgeRange, years", ""),
         "emotion_percent": (float(100 * mood.mean()), "emotion, one of FER's seven, %", ""),
         "roll_error_degrees": (

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from recipe.analyzer.model import CONFUSED, Analyzer
 from recipe.analyzer.spec import ATTRIBUTES, EMOTIONS, OUTPUTS, SIDE
-from recipe.analyzer.views import Views, normalised
+from recipe.analyzer.views import Views, normalized
 from recipe.common import data, onnx_export
 from recipe.common.logistic import fit_logistic
 
@@ -30,7 +30,7 @@ Values = dict[str, np.ndarray]
 def raw_outputs(model: Analyzer, views: Views, rows: np.ndarray) -> Values:
     """Raw outputs of the plain crops of some rows."""
     parts = [
-        model(normalised(views.plain(some)))
+        model(normalized(views.plain(some)))
         for some in np.array_split(rows, max(1, len(rows) // 64))
     ]
     return {name: torch.cat([part[name] for part in parts]).numpy() for name in OUTPUTS}
@@ -51,16 +51,16 @@ def platt(logit: np.ndarray, truth: np.ndarray, weight: np.ndarray) -> tuple[flo
 
 
 def fit(parameters: list[Tensor], loss, steps: int = 60) -> None:
-    """Minimise a loss over a few numbers."""
-    optimiser = torch.optim.LBFGS(parameters, max_iter=steps, line_search_fn="strong_wolfe")
+    """Minimize a loss over a few numbers."""
+    optimizer = torch.optim.LBFGS(parameters, max_iter=steps, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         value = loss()
         value.backward()
         return value
 
-    optimiser.step(closure)
+    optimizer.step(closure)
 
 
 class Calibrated(nn.Module):

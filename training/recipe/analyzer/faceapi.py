@@ -75,7 +75,7 @@ class TfjsNetwork:
 
     @staticmethod
     def tensor(faces: np.ndarray, scale: float) -> Tensor:
-        """Normalised NCHW input."""
+        """Normalized NCHW input."""
         return (torch.from_numpy(faces).permute(0, 3, 1, 2).float() - MEAN) / scale
 
 

@@ -111,7 +111,7 @@ class Table:
 
 def add_geometry(table: Table) -> None:
     """Landmarks and pose; the detector's five points stand in where the mesh is unsure."""
-    # The mesh counts from the corner of a pixel, the warps from its centre.
+    # The mesh counts from the corner of a pixel, the warps from its center.
     mesh = table.teachers["mesh"] - 0.5 / geometry.WIDE_SIDE
     points = np.stack(
         [mesh[:, list(indices), :2].mean(1) for indices in LANDMARKS.values()], axis=1
@@ -150,7 +150,7 @@ def add_gaze(table: Table) -> None:
     """Eye direction from the look blendshapes; its confidence is that the eyes are visible."""
     yaw = (table.shape(LOOK_IMAGE_RIGHT) - table.shape(LOOK_IMAGE_LEFT)) * GAZE_DEGREES
     open_eyes = np.clip((CLOSED + 0.1 - table.shape(BLINK)) / 0.3, 0, 1)
-    # A closing lid looks like a downward look to the teacher, so that part is faded out.
+    # The teacher takes a closing lid for a downward look, so that part is faded out.
     pitch = (table.shape(LOOK_UP) - table.shape(LOOK_DOWN) * open_eyes) * GAZE_DEGREES
     frontal = np.clip(1.5 - np.abs(table.targets["pose"][:, 1]) / 40, 0, 1)
     confidence = np.where(table.sure, frontal * open_eyes, 0)
@@ -158,7 +158,7 @@ def add_gaze(table: Table) -> None:
 
 
 def add_expressions(table: Table) -> None:
-    """Eyes, mouth and emotions as the teachers see them."""
+    """Eyes, mouth and emotions from the teachers."""
     sure = np.flatnonzero(table.sure)
     table.put("eyes_open", sure, sigmoid((CLOSED - table.shape(BLINK)[sure]) * 15), 0.7)
     rows = np.flatnonzero(~np.isnan(table.teachers["expressions"][:, 0]) & table.sure)
@@ -271,7 +271,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def execute(options: argparse.Namespace) -> None:
-    """Build the table and say how much of it is known."""
+    """Build the table and print how much of it is known."""
     table = Table()
     for step in (
         add_geometry,

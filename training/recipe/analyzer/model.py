@@ -42,7 +42,7 @@ class Analyzer(nn.Module):
         self.heads = nn.ModuleDict()
         for name, shape in OUTPUTS.items():
             self.heads[name] = nn.Linear(inputs + FEATURES, int(torch.tensor(shape).prod()))
-        # Only for training: who somebody is says much about age, gender and beard.
+        # Only for training: identity is informative about age, gender and beard.
         self.identity = nn.Linear(inputs + FEATURES, 128)
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ import numpy as np
 from recipe.common import geometry
 
 SIDE, SCALE = 64, 0.7
-"""The network's square input side, and how far the alignment template is shrunk around its centre.
+"""The network's square input side, and how far the alignment template is shrunk around its center.
 
 Larger crops of these photos did worse: they hold no more detail, and each step takes twice as long.
 """

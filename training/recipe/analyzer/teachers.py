@@ -105,7 +105,7 @@ class PoseTeacher:
 
 
 def observe(part: int, rows: np.ndarray) -> Path:
-    """Save what the teachers say of some crops, unless an earlier run has."""
+    """Save the teachers' answers for some crops, unless an earlier run did."""
     path = data.WORK / "analyzer_teachers" / f"{part:04}.npz"
     if path.exists():
         return path
@@ -145,8 +145,8 @@ def selected() -> np.ndarray:
     """The rows that the teachers see: no tiny gray faces, and half of the film faces."""
     source = np.load(data.WORK / "faces.npz")["source"]
     rows = np.arange(len(source))
-    film, grey = data.SOURCE_IDS["film-faces"], data.SOURCE_IDS["fer-emotions"]
-    return rows[(source != grey) & ((source != film) | (rows % 2 == 0))]
+    film, gray = data.SOURCE_IDS["film-faces"], data.SOURCE_IDS["fer-emotions"]
+    return rows[(source != gray) & ((source != film) | (rows % 2 == 0))]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

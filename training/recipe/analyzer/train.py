@@ -14,7 +14,7 @@ import torch
 
 from recipe.analyzer.model import Analyzer, losses
 from recipe.analyzer.spec import ATTRIBUTES
-from recipe.analyzer.views import TABLES, Views, normalised, shown
+from recipe.analyzer.views import TABLES, Views, normalized, shown
 from recipe.common import data, warm
 from recipe.common.loop import Run
 
@@ -85,7 +85,7 @@ def execute(options: argparse.Namespace) -> None:
     torch.manual_seed(options.seed)
     model = Analyzer().to(memory_format=torch.channels_last)
     if options.warm:
-        warm.start(model, data.PACK / "analyzer.onnx", normalised(draw((0,), 256)[0]))
+        warm.start(model, data.PACK / "analyzer.onnx", normalized(draw((0,), 256)[0]))
     run = Run(model, options.checkpoint, options.minutes, options.rate, decay=0.03)
     with ProcessPoolExecutor(1) as pool:
         coming: deque[Future] = deque()
@@ -96,6 +96,6 @@ def execute(options: argparse.Namespace) -> None:
             faces, labels = coming.popleft().result()
             target = {name: torch.from_numpy(values) for name, values in labels.items()}
             with torch.autocast("cpu", torch.bfloat16):
-                out = model(normalised(faces))
+                out = model(normalized(faces))
             parts = losses({name: value.float() for name, value in out.items()}, target)
             run.learn(torch.stack(list(parts.values())).sum())

@@ -88,21 +88,21 @@ def jittered(wide: np.ndarray, labels: dict[str, np.ndarray], rng: Rng) -> View:
     return View(drawn(wide, geometry.compose(matrix, TO_CROP)), labels)
 
 
-def normalised(faces: np.ndarray) -> torch.Tensor:
+def normalized(faces: np.ndarray) -> torch.Tensor:
     """Crops uint8 [N, S, S, 3] as the network's input."""
     x = torch.from_numpy(faces).permute(0, 3, 1, 2).float()
     return ((x - 127.5) / 127.5).contiguous(memory_format=torch.channels_last)
 
 
 def shown(face: np.ndarray) -> np.ndarray:
-    """A drawn crop as the network sees it."""
+    """A drawn crop at the network's size."""
     return cv2.resize(face, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
 
 
 def blended(
     face: np.ndarray, cover: np.ndarray, paint: np.ndarray, opacity: float = 1.0
 ) -> np.ndarray:
-    """Paint over a face where the cover (uint8) says so, with a soft edge."""
+    """Paint over a face where the cover (uint8) is set, with a soft edge."""
     weight = cv2.GaussianBlur(cover, (3, 3), 0)[:, :, None] * (opacity / 255.0)
     return (face * (1 - weight) + paint * weight).astype(np.uint8)
 
@@ -146,15 +146,15 @@ def with_sunglasses(view: View, rng: Rng) -> None:
     angle = float(np.degrees(np.arctan2(*(eyes[1] - eyes[0])[::-1])))
     cover = np.zeros((DRAWN, DRAWN), np.uint8)
     boxed = rng.random() < 0.4
-    for centre in eyes:
-        centre = tuple(map(float, centre + [0, high * rng.uniform(0, 0.3)]))
+    for center in eyes:
+        center = tuple(map(float, center + [0, high * rng.uniform(0, 0.3)]))
         if boxed:
             cv2.fillPoly(
-                cover, [np.int32(cv2.boxPoints((centre, (2 * wide, 1.8 * high), angle)))], 255
+                cover, [np.int32(cv2.boxPoints((center, (2 * wide, 1.8 * high), angle)))], 255
             )
         else:
             cv2.ellipse(
-                cover, tuple(map(int, centre)), (int(wide), int(high)), angle, 0, 360, 255, -1
+                cover, tuple(map(int, center)), (int(wide), int(high)), angle, 0, 360, 255, -1
             )
     cv2.line(cover, *(tuple(map(int, eye)) for eye in eyes), 255, int(rng.integers(1, 4)))
     fade = np.linspace(1, rng.uniform(0.6, 2.2), DRAWN)[:, None, None]
@@ -171,16 +171,16 @@ def with_object(view: View, rng: Rng, other: np.ndarray) -> None:
     eyes = view.points("eyeLeft", "eyeRight")
     span = float(np.linalg.norm(eyes[1] - eyes[0]))
     if where == "beside":
-        centre = view.points(
+        center = view.points(
             str(rng.choice(["upperJawlineLeft", "upperJawlineRight", "chinBottom"]))
         )[0]
-        centre = centre + (centre - view.points("nose")[0]) * 0.6
+        center = center + (center - view.points("nose")[0]) * 0.6
     else:
-        centre = view.points(where)[0] + rng.normal(0, span * 0.1, 2)
+        center = view.points(where)[0] + rng.normal(0, span * 0.1, 2)
     size = rng.uniform(0.3, 0.7, 2) * span
     cover = np.zeros((DRAWN, DRAWN), np.uint8)
     cv2.ellipse(
-        cover, tuple(map(int, centre)), tuple(map(int, size)), rng.uniform(0, 180), 0, 360, 255, -1
+        cover, tuple(map(int, center)), tuple(map(int, size)), rng.uniform(0, 180), 0, 360, 255, -1
     )
     view.face = blended(view.face, cover, paint(rng, other))
     if where == "beside":
@@ -209,7 +209,7 @@ def cut_off(view: View, rng: Rng) -> None:
 
 
 def damaged(face: np.ndarray, rng: Rng) -> np.ndarray:
-    """Light, colour, resolution, noise and compression of real photos, each now and then."""
+    """Light, color, resolution, noise and compression of real photos, each now and then."""
     if rng.random() < 0.6:
         tint = 1 + rng.normal(0, 0.06, 3)
         table = 255 * (np.arange(256) / 255) ** np.exp(rng.normal(0, 0.25))

@@ -26,7 +26,7 @@ IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
 
 @dataclass(frozen=True)
 class Source:
-    """One tar file (or folder) of images and how the teacher should look at it."""
+    """One tar file (or folder) of images, and how to prepare them for the teacher."""
 
     name: str
     side: int

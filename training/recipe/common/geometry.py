@@ -20,7 +20,7 @@ TEMPLATE = np.array(
 WIDE_SIDE = 192
 """Side of the cached crops, in pixels."""
 WIDE_SCALE = 0.6
-"""How far the template is shrunk around the centre in the cached crops."""
+"""How far the template is shrunk around the center in the cached crops."""
 
 
 def template(side: int, scale: float = 1.0) -> np.ndarray:
@@ -68,7 +68,7 @@ def warp(image: np.ndarray, matrix: np.ndarray, side: int) -> np.ndarray:
         small = cv2.resize(image, None, fx=ratio, fy=ratio, interpolation=cv2.INTER_AREA)
         ratios = np.array(small.shape[1::-1]) / image.shape[1::-1]
         linear = matrix[:, :2] / ratios
-        offset = matrix[:, :2] @ (0.5 / ratios - 0.5)  # pixel centres sit at halves
+        offset = matrix[:, :2] @ (0.5 / ratios - 0.5)  # pixel centers sit at halves
         matrix = np.column_stack([linear, matrix[:, 2] + offset])
         image = small
     return cv2.warpAffine(image, matrix, (side, side), flags=cv2.INTER_LINEAR)

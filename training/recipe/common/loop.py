@@ -35,7 +35,7 @@ class Run:
         )
         kernels = [w for w in model.parameters() if w.ndim == 4]
         others = [w for w in model.parameters() if w.ndim != 4]
-        self.optimisers: list[torch.optim.Optimizer] = [
+        self.optimizers: list[torch.optim.Optimizer] = [
             Muon(kernels, peak, weight_decay=decay),
             torch.optim.AdamW(others, peak, weight_decay=decay),
         ]
@@ -44,8 +44,8 @@ class Run:
             saved = torch.load(path)
             model.load_state_dict(saved["model"])
             self.averaged.load_state_dict(saved["averaged"])
-            for optimiser, state in zip(self.optimisers, saved["optimisers"]):
-                optimiser.load_state_dict(state)
+            for optimizer, state in zip(self.optimizers, saved["optimizers"]):
+                optimizer.load_state_dict(state)
             self.seconds, self.step = saved["state"]["seconds"], saved["state"]["step"]
             self.loss = saved["state"].get("loss", 0.0)
         self.stored = self.seconds
@@ -59,8 +59,8 @@ class Run:
         last = time.monotonic()
         while self.seconds < self.total:
             share = self.seconds / self.total
-            for optimiser in self.optimisers:
-                for group in optimiser.param_groups:
+            for optimizer in self.optimizers:
+                for group in optimizer.param_groups:
                     group["lr"] = rate(share, self.peak)
             yield share
             now = time.monotonic()
@@ -73,12 +73,12 @@ class Run:
         bar.close()
 
     def learn(self, loss: torch.Tensor) -> None:
-        """One optimiser step down the gradient of `loss`."""
+        """One optimizer step down the gradient of `loss`."""
         self.model.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 10.0)
-        for optimiser in self.optimisers:
-            optimiser.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         self.averaged.update_parameters(self.model)
         if self.step == 500:  # forget the random start
             self.averaged.module.load_state_dict(self.model.state_dict())
@@ -90,7 +90,7 @@ class Run:
         self.stored = self.seconds
         state = {"seconds": self.seconds, "step": self.step, "loss": self.loss}
         saved = {"model": self.model.state_dict(), "averaged": self.averaged.state_dict()}
-        saved["optimisers"] = [optimiser.state_dict() for optimiser in self.optimisers]
+        saved["optimizers"] = [optimizer.state_dict() for optimizer in self.optimizers]
         temporary = self.path.with_suffix(".tmp")
         torch.save(saved | {"state": state}, temporary)
         temporary.rename(self.path)

@@ -47,7 +47,7 @@ def start(model: nn.Module, path: Path, example: Tensor) -> None:
     """Put the exported weights into `model`, whose layers run in the file's order.
 
     Export folds a batch norm into the layer before it. Here each batch norm is set to undo its
-    own normalisation of `example`, so that the network says what the file says and still learns.
+    own normalization of `example`, so that the network says what the file says and still learns.
     """
     layers, folded = iter(exported_layers(path)), {}
 

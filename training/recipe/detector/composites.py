@@ -34,7 +34,7 @@ def is_background_held_out(name: str) -> bool:
 
 
 def clean_backgrounds() -> set[str]:
-    """Names of the photos in which even a wary teacher sees no face; looked for once."""
+    """Names of the photos in which the teacher finds no face at a low threshold; cached."""
     store = data.WORK / "backgrounds.json"
     if not store.exists():
         wary = yunet.Detector(data.SHARED / "models" / "yunet_n_dynamic.onnx", threshold=0.3)
@@ -102,9 +102,9 @@ class Composer:
         return field.clip(0, 255).astype(np.uint8)
 
     def paste(
-        self, canvas: np.ndarray, row: int, centre: np.ndarray, width: float, angle: float, rng: Rng
+        self, canvas: np.ndarray, row: int, center: np.ndarray, width: float, angle: float, rng: Rng
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Paste one face with its box of about `width` pixels at `centre`; returns its labels."""
+        """Paste one face with its box of about `width` pixels at `center`; returns its labels."""
         wide, to_wide = self.wides[row], self.matrix[row].astype(np.float64)
         zoom = np.sqrt(abs(np.linalg.det(to_wide[:, :2])))
         size = np.ptp(self.box[row].reshape(2, 2), axis=0) * zoom
@@ -117,11 +117,11 @@ class Composer:
         mirror = -1.0 if rng.random() < 0.5 else 1.0
         cosine, sine = np.cos(angle) * scale, np.sin(angle) * scale
         linear = np.array([[cosine * mirror, -sine], [sine * mirror, cosine]])
-        placed = np.column_stack([linear, centre - linear @ (middle * shrink)])
+        placed = np.column_stack([linear, center - linear @ (middle * shrink)])
 
         reach = side * scale * 0.75 + 2
-        low = np.clip(np.floor(centre - reach), 0, canvas.shape[0]).astype(int)
-        high = np.clip(np.ceil(centre + reach), 0, canvas.shape[0]).astype(int)
+        low = np.clip(np.floor(center - reach), 0, canvas.shape[0]).astype(int)
+        high = np.clip(np.ceil(center + reach), 0, canvas.shape[0]).astype(int)
         region = tuple((high - low).tolist())
         if min(region) > 0:
             local = placed.copy()
@@ -135,7 +135,7 @@ class Composer:
             points = points[[1, 0, 2, 4, 3]]
         turn = np.sin(angle) ** 2
         size = (size * (1 - turn) + size[::-1] * turn) * scale * shrink
-        return np.concatenate([centre - size / 2, centre + size / 2]), points
+        return np.concatenate([center - size / 2, center + size / 2]), points
 
     @staticmethod
     def cover(wide: np.ndarray, rng: Rng) -> np.ndarray:
@@ -168,16 +168,16 @@ class Composer:
         for width in np.sort(widths)[::-1]:
             for _ in range(6):
                 spread = max(side - 0.7 * width, side * 0.3)
-                centre = side / 2 + (rng.random(2) - 0.5) * spread
-                gap = np.linalg.norm(taken[:, :2] - centre, axis=1) - 0.55 * (taken[:, 2] + width)
+                center = side / 2 + (rng.random(2) - 0.5) * spread
+                gap = np.linalg.norm(taken[:, :2] - center, axis=1) - 0.55 * (taken[:, 2] + width)
                 if (gap > 0).all():
                     angle = rng.normal(0, 0.2) if rng.random() < 0.85 else rng.uniform(-1.1, 1.1)
                     box, landmarks = self.paste(
-                        canvas, rng.choice(self.pool), centre, width, angle, rng
+                        canvas, rng.choice(self.pool), center, width, angle, rng
                     )
                     boxes.append(box)
                     points.append(landmarks)
-                    taken = np.vstack([taken, [*centre, width]])
+                    taken = np.vstack([taken, [*center, width]])
                     break
         return Sample(canvas, np.array(boxes).reshape(-1, 4), np.array(points).reshape(-1, 5, 2))
 
@@ -207,8 +207,8 @@ class Composer:
         faces = yunet.Faces(self.box[rows] * scale, self.points[rows] * scale, self.score[rows])
         faces = faces.mirrored(small.shape[1]) if mirror else faces
         boxes, points = faces.boxes + np.tile(shift, 2), faces.landmarks + shift
-        centre = (boxes[:, :2] + boxes[:, 2:]) / 2
-        seen = ((centre > 0) & (centre < side)).all(1)
+        center = (boxes[:, :2] + boxes[:, 2:]) / 2
+        seen = ((center > 0) & (center < side)).all(1)
         return Sample(canvas, boxes[seen], points[seen])
 
     def sample(self, rng: Rng, side: int = SIDE) -> Sample:
@@ -219,7 +219,7 @@ class Composer:
 
 
 def damaged(image: np.ndarray, rng: Rng) -> np.ndarray:
-    """Darkness, colour, blur, noise and compression, each now and then."""
+    """Darkness, color, blur, noise and compression, each now and then."""
     if rng.random() < 0.4:
         gain = np.exp(rng.normal(0, 0.3)) if rng.random() < 0.7 else rng.uniform(0.08, 0.5)
         tint = gain * (1 + rng.normal(0, 0.06, 3))

@@ -140,13 +140,13 @@ class Exam:
     def taught(self, image: np.ndarray, side: int | None = None) -> yunet.Faces:
         """The teacher's faces, with landmarks averaged over sizes and mirror images.
 
-        A single look is 5 % off that.
+        A single pass is 5 % off that.
         """
         side = side or max(image.shape[:2])
         return yunet.steadied(self.teacher, image, side, self.teacher(image, side))
 
     def self_error(self) -> float:
-        """Mean landmark error of a single look of the teacher."""
+        """Mean landmark error of a single pass of the teacher."""
         tally = Tally()
         for photo, wanted in zip(self.photos, self.photo_faces):
             compare(tally, self.teacher(photo, side_of(photo)), wanted)

@@ -38,7 +38,7 @@ class Residual(nn.Module):
 class Detector(nn.Module):
     """BGR pixels 0..255 [N, 3, H, W] to raw maps [N, 16, H/s, W/s] for strides 8, 16, 32.
 
-    Channels: class and objectness logits, box (centre offset and log size, in cells), five
+    Channels: class and objectness logits, box (center offset and log size, in cells), five
     landmarks (offsets in cells).
     """
 
@@ -72,7 +72,7 @@ class Detector(nn.Module):
 
 
 class Exported(nn.Module):
-    """The detector with YuNet's twelve outputs, as the pack's family `yunet` wants them."""
+    """The detector with YuNet's twelve outputs, as the pack's family `yunet` has them."""
 
     def __init__(self, detector: Detector):
         super().__init__()

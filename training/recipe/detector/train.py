@@ -18,35 +18,35 @@ from recipe.detector.model import STRIDES, Detector
 
 CHECKPOINT = data.WORK / "detector.pt"
 RANGES = ((0, 40), (26, 110), (70, 10_000))
-"""Sizes of faces (root of the box area, in pixels) that each stride answers for."""
-CENTRE = 0.22
-"""Cells closer to a box's centre than this share of its size are positive."""
+"""Sizes of faces (root of the box area, in pixels) that each stride detects."""
+CENTER = 0.22
+"""Cells closer to a box's center than this share of its size are positive."""
 HALO = 0.45
-"""Cells out to this share, or in a neighbouring size range, are neither right nor wrong."""
+"""Cells out to this share, or in a neighboring size range, are neither right nor wrong."""
 
 MASK, BOX, KEYPOINTS = 0, slice(1, 5), slice(5, 15)
 """Channels of the targets: face (1), none (0) or ignored (-1); box; landmarks, in pixels."""
 
 
 def targets(sample: composites.Sample, side: int) -> list[np.ndarray]:
-    """What each stride should say: [15, S/s, S/s]."""
+    """The target of each stride: [15, S/s, S/s]."""
     maps = [np.zeros((15, side // stride, side // stride), np.float32) for stride in STRIDES]
     sizes = np.sqrt(np.prod(sample.boxes[:, 2:] - sample.boxes[:, :2], axis=1))
     for face in np.argsort(-sizes):  # small faces are written over large ones
         low, high = sample.boxes[face].reshape(2, 2)
-        centre, extent = (low + high) / 2, high - low
-        values = np.concatenate([centre, extent, sample.landmarks[face].ravel()])
+        center, extent = (low + high) / 2, high - low
+        values = np.concatenate([center, extent, sample.landmarks[face].ravel()])
         for stride, (least, most), grid in zip(STRIDES, RANGES, maps):
             if not least / 1.4 <= sizes[face] < most * 1.4:
                 continue
             cells = (np.arange(side // stride) + 0.5) * stride
-            x = np.abs(cells - centre[0]) / extent[0]
-            y = np.abs(cells - centre[1]) / extent[1]
+            x = np.abs(cells - center[0]) / extent[0]
+            y = np.abs(cells - center[1]) / extent[1]
             away = np.maximum(x[None, :], y[:, None])
             halo = (away < HALO) & (grid[MASK] < 1)
             grid[MASK][halo] = -1
             if least <= sizes[face] < most:
-                near = away < max(CENTRE, 0.5 * stride / extent.min())
+                near = away < max(CENTER, 0.5 * stride / extent.min())
                 grid[MASK][near] = 1
                 grid[1:, near] = values[:, None]
     return maps
@@ -128,7 +128,7 @@ def loss(outputs: list[Tensor], wanted: list[Tensor]) -> Tensor:
         positive, counted = want[:, MASK] > 0, want[:, MASK] >= 0
         hit, true, at = out[positive], want[positive], cell[positive]
         box = torch.cat([(at + hit[:, 2:4]) * stride, hit[:, 4:6].clamp(-4, 6).exp() * stride], 1)
-        iou, generalised = overlap(box, true[:, BOX])
+        iou, generalized = overlap(box, true[:, BOX])
         points = (hit[:, 6:].view(-1, 5, 2) + at[:, None]) * stride
         size = true[:, 3:5].prod(1).sqrt()[:, None, None]
         miss = (points - true[:, KEYPOINTS].view(-1, 5, 2)) / size
@@ -136,7 +136,7 @@ def loss(outputs: list[Tensor], wanted: list[Tensor]) -> Tensor:
         quality[positive] = iou.detach().clamp(min=0.05)
         total = total + focal(out[counted, 0], positive[counted].float())
         total = total + focal(out[counted, 1], quality[counted])
-        total = total + 2 * (1 - generalised).sum()
+        total = total + 2 * (1 - generalized).sum()
         total = total + 8 * functional.smooth_l1_loss(
             miss, torch.zeros_like(miss), beta=0.01, reduction="sum"
         )

@@ -53,9 +53,9 @@ def decode(outputs: dict[str, np.ndarray], width: int, threshold: float) -> Face
         row, column = np.divmod(keep, width // stride)
         cell = np.stack([column, row], 1).astype(np.float32)
         box = outputs[f"bbox_{stride}"][0, keep]
-        centre, size = (cell + box[:, :2]) * stride, np.exp(box[:, 2:]) * stride
+        center, size = (cell + box[:, :2]) * stride, np.exp(box[:, 2:]) * stride
         points = outputs[f"kps_{stride}"][0, keep].reshape(-1, 5, 2)
-        boxes.append(np.concatenate([centre - size / 2, centre + size / 2], 1))
+        boxes.append(np.concatenate([center - size / 2, center + size / 2], 1))
         landmarks.append((points + cell[:, None]) * stride)
         scores.append(score[keep])
     return Faces(np.concatenate(boxes), np.concatenate(landmarks), np.concatenate(scores))

@@ -1,4 +1,4 @@
-"""Random views and what the teacher sees in them, drawn without end beside the training.
+"""Random views with the teacher's features, drawn without end beside the training.
 
 A view and its mirror image are two rows with one embedding to aim at: the direction of the sum
 of both, which verifies better than either. The inner maps are each row's own.
@@ -22,11 +22,11 @@ from recipe.embedder import teacher, views
 CHUNK = 32
 """Views drawn at a time; they and their mirror images fill twice as many rows."""
 STEP = 1 / 20
-"""Maps are kept standardised, in steps of this many standard deviations, up to 6 on either side."""
+"""Maps are kept standardized, in steps of this many standard deviations, up to 6 on either side."""
 SHARPER = {"utkface": 2.0, "synthetic-faces": 4.0, "masks": 1.5, "fer-emotions": 0.25}
-"""How often a source is drawn, relative to its faces: clear photos more, tiny grey ones less."""
+"""How often a source is drawn, relative to its faces: clear photos more, tiny gray ones less."""
 MOST_LOOKS = 4
-"""How often a row may be learnt from on average; more, and the network learns the rows by heart."""
+"""How often a row may be used on average; with more, the network memorizes the rows."""
 
 
 def shared(shape: tuple[int, ...], kind: type) -> np.ndarray:
@@ -60,7 +60,7 @@ class Bank:
         return min(int(self.written[0]), self.rows)
 
     def take(self, size: int, rng: np.random.Generator) -> np.ndarray:
-        """Numbers of random rows; waits where more has been taken than the rows bear."""
+        """Numbers of random rows; waits when the rows have been used too often."""
         self.taken += size
         while self.taken > MOST_LOOKS * self.written[0]:
             time.sleep(0.1)
@@ -75,7 +75,7 @@ class Bank:
         self.written[0] += len(crops)
 
     def fill(self, seed: int) -> None:
-        """Draw views for ever, behind whatever else wants the processor."""
+        """Draw views forever, at low priority."""
         os.nice(10)
         cv2.setNumThreads(1)
         teach, chances, measured = teacher.Teacher(CHUNK), train_chances(), measure()

@@ -37,7 +37,7 @@ class Embedder(nn.Module):
         self.linear = nn.Linear(HEAD, 128)
 
     def maps(self, x: Tensor) -> list[Tensor]:
-        """What the stages, the head and the gathering say, in this order."""
+        """The outputs of the stages, the head and the gathering, in this order."""
         maps, x = [], self.stem(x)
         for layer in (*self.stages, self.head, self.gather):
             x = layer(x)

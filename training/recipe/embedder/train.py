@@ -1,4 +1,4 @@
-"""Teach the embedder what the teacher sees: its inner maps stage by stage, and its embeddings.
+"""Train the embedder on the teacher's inner maps, stage by stage, and its embeddings.
 
 The maps are what makes few photos go far: each of their places is a lesson of its own. The run
 resumes from its checkpoint.
@@ -37,7 +37,7 @@ class Pupil(nn.Module):
         )
 
     def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Embeddings [N, 128] and the teacher's maps as this network sees them."""
+        """Embeddings [N, 128] and this network's version of the teacher's maps."""
         maps = self.embedder.maps(x)
         return self.embedder.linear(maps[-1].flatten(1)), [
             view(m) for view, m in zip(self.views, maps)

@@ -64,7 +64,7 @@ def warped(face: np.ndarray, rng: Rng) -> np.ndarray:
 
 
 def masked(face: np.ndarray, rng: Rng) -> np.ndarray:
-    """A face whose mouth and nose tip a cloth of one colour covers."""
+    """A face whose mouth and nose tip a cloth of one color covers."""
     top, droop = rng.uniform(58, 74), rng.uniform(2, 10)
     outline = np.array(
         [[14, top + droop], [56, top - droop], [98, top + droop], [90, 112], [22, 112]], np.float32
