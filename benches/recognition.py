@@ -1,13 +1,15 @@
-"""Recognition end to end through HTTP: people that were held out from training, one image indexed, another searched.
+"""Recognition end to end through HTTP, of people held out from training.
 
     python benches/recognition.py
 
-Needs the shared folder of images and reference models beside the repository (or LOOKALIKE_SHARED); says so and stops if it is missing.
-Prints, for the default pack and for a pack of the reference
-models, the rank-1 hit rate (the most alike face is the right person), the share of people found at Similarity 80, and false matches at
-80 among all comparisons. Then the same for people with more images: all but the last are indexed, 2 to 8 faces each, and given to a user;
-the last is searched among one face a person, among all faces, and among the users. There are few such people, so those on whom
-Similarity was fit are among them.
+Needs the shared folder of images and reference models beside the repository (or LOOKALIKE_SHARED),
+and stops with a message if it is missing. Prints, for the default pack and for a pack of the
+reference models, the rank-1 hit rate (the most similar face is the right person), the share of
+people found at Similarity 80, and false matches at 80 among all comparisons: one image of each
+person indexed, another searched. Then the same for people with more images: all but the last are
+indexed, 2 to 8 faces each, and associated with a user; the last is searched among one face per
+person, among all faces, and among the users. There are few such people, so they include those on
+whom Similarity was fitted.
 """
 
 import argparse
@@ -35,11 +37,15 @@ os.environ.setdefault("LOOKALIKE_BIN", str(ROOT / "target" / "release" / "lookal
 import server  # noqa: E402
 from index_faces import call  # noqa: E402
 
-MIRROR_FILES = {"mobilefacenet/detector.onnx": "yunet_n_dynamic.onnx", "mobilefacenet/embedder.onnx": "mobilefacenet.onnx"}
+MIRROR_FILES = {
+    "mobilefacenet/detector.onnx": "yunet_n_dynamic.onnx",
+    "mobilefacenet/embedder.onnx": "mobilefacenet.onnx",
+}
 
 
 TEST, HELD_OUT = 10, 20
-"""Percent of the people that no training saw: the recipe's test split, and with it the split that Similarity was fit on."""
+"""Percent of the people outside the training split: the test split alone, and with the split on
+which Similarity was fitted."""
 
 
 def held_out(percent: int) -> dict[str, list[bytes]]:
@@ -48,7 +54,11 @@ def held_out(percent: int) -> dict[str, list[bytes]]:
         identities = {row["file"]: row["identity"] for row in csv.DictReader(table)}
 
     def is_chosen(identity: str) -> bool:
-        return int.from_bytes(hashlib.sha256(f"identity {identity}".encode()).digest()[:4], "big") % 100 < percent
+        return (
+            int.from_bytes(hashlib.sha256(f"identity {identity}".encode()).digest()[:4], "big")
+            % 100
+            < percent
+        )
 
     images = defaultdict(list)
     with tarfile.open(SHARED / "data" / "celeba-9k.tar") as archive:
@@ -60,7 +70,7 @@ def held_out(percent: int) -> dict[str, list[bytes]]:
 
 
 def reference_pack(folder: Path) -> None:
-    """Pulls the pack `mobilefacenet` of the catalogue from a mirror of the shared models on this machine."""
+    """Pulls the catalog's pack `mobilefacenet` from a local mirror of the shared models."""
     mirror = folder / "mirror"
     for name, source in MIRROR_FILES.items():
         (mirror / name).parent.mkdir(parents=True, exist_ok=True)
@@ -73,7 +83,16 @@ def reference_pack(folder: Path) -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=mirror)) as web:
         threading.Thread(target=web.serve_forever, daemon=True).start()
         address = f"http://127.0.0.1:{web.server_address[1]}"
-        command = [server.BINARY, "models", "pull", "mobilefacenet", "--models", folder / "models", "--from", address]
+        command = [
+            server.BINARY,
+            "models",
+            "pull",
+            "mobilefacenet",
+            "--models",
+            folder / "models",
+            "--from",
+            address,
+        ]
         run(command, check=True, capture_output=True)
         web.shutdown()
 
@@ -86,7 +105,9 @@ class Collections:
         self.connection = http.client.HTTPConnection(self.server.url.removeprefix("http://"))
 
     def ask(self, operation: str, collection: str, **members) -> dict:
-        return call(self.connection, operation, json.dumps({"CollectionId": collection} | members).encode())
+        return call(
+            self.connection, operation, json.dumps({"CollectionId": collection} | members).encode()
+        )
 
     def index(self, collection: str, person: str, jpeg: bytes) -> list[str]:
         """The id of the largest face, if there is one."""
@@ -100,11 +121,16 @@ class Collections:
     def faces_like(self, collection: str, jpeg: bytes) -> list[tuple[float, str]]:
         """Similarity and person of every face, the most alike first."""
         answer = self.ask("SearchFacesByImage", collection, Image=image(jpeg), FaceMatchThreshold=0)
-        return [(match["Similarity"], match["Face"]["ExternalImageId"]) for match in answer["FaceMatches"]]
+        return [
+            (match["Similarity"], match["Face"]["ExternalImageId"])
+            for match in answer["FaceMatches"]
+        ]
 
     def users_like(self, collection: str, jpeg: bytes) -> list[tuple[float, str]]:
         """Similarity and person of up to 500 users, the most alike first."""
-        answer = self.ask("SearchUsersByImage", collection, Image=image(jpeg), UserMatchThreshold=0, MaxUsers=500)
+        answer = self.ask(
+            "SearchUsersByImage", collection, Image=image(jpeg), UserMatchThreshold=0, MaxUsers=500
+        )
         return [(match["Similarity"], match["User"]["UserId"]) for match in answer["UserMatches"]]
 
 
@@ -127,24 +153,31 @@ class Score:
 
     def __str__(self) -> str:
         return (
-            f"rank-1 {self.first / self.searches:.1%}, found at 80 {self.found / self.searches:.1%}, "
-            f"false matches at 80: {self.false} of {self.comparisons} ({self.false / self.comparisons:.2e})"
+            f"rank-1 {self.first / self.searches:.1%},"
+            f" found at 80 {self.found / self.searches:.1%},"
+            f" false matches at 80: {self.false} of {self.comparisons}"
+            f" ({self.false / self.comparisons:.2e})"
         )
 
 
 def measure_pairs(lookalike: Collections, people: dict[str, list[bytes]]) -> None:
     """One image of each person indexed, another searched."""
     lookalike.ask("CreateCollection", "people")
-    indexed = {person for person, images in people.items() if lookalike.index("people", person, images[0])}
+    indexed = {
+        person for person, images in people.items() if lookalike.index("people", person, images[0])
+    }
     score = Score()
     for person, images in people.items():
         if person in indexed and lookalike.shows_a_face(images[1]):
             score.add(person, lookalike.faces_like("people", images[1]))
-    print(f"  {score.searches} people (no face found for {len(people) - score.searches}): {score}", flush=True)
+    print(
+        f"  {score.searches} people (no face found for {len(people) - score.searches}): {score}",
+        flush=True,
+    )
 
 
 def measure_users(lookalike: Collections, people: dict[str, list[bytes]]) -> None:
-    """All but the last image of each person indexed and given to a user; the last searched in three ways."""
+    """All but the last image of each person indexed for a user; the last searched in three ways."""
     for collection in ("ones", "all"):
         lookalike.ask("CreateCollection", collection)
     faces = 0
@@ -162,22 +195,38 @@ def measure_users(lookalike: Collections, people: dict[str, list[bytes]]) -> Non
             every.add(person, lookalike.faces_like("all", images[-1]))
             users.add(person, lookalike.users_like("all", images[-1]))
     print(f"  {users.searches} people with {faces} faces, the last image searched")
-    print(f"    one face a person: {one}\n    all faces:         {every}\n    users:             {users}", flush=True)
+    print(
+        f"    one face per person: {one}\n"
+        f"    all faces:           {every}\n"
+        f"    users:               {users}",
+        flush=True,
+    )
 
 
 def measure(title: str, pack: Path) -> None:
     print(title)
     with tempfile.TemporaryDirectory() as folder:
         lookalike = Collections(Path(folder), pack)
-        measure_pairs(lookalike, {person: images for person, images in held_out(TEST).items() if len(images) > 1})
-        measure_users(lookalike, {person: images for person, images in held_out(HELD_OUT).items() if len(images) > 2})
+        measure_pairs(
+            lookalike,
+            {person: images for person, images in held_out(TEST).items() if len(images) > 1},
+        )
+        measure_users(
+            lookalike,
+            {person: images for person, images in held_out(HELD_OUT).items() if len(images) > 2},
+        )
         lookalike.server.stop()
 
 
 def main() -> None:
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     if not (SHARED / "data" / "celeba-9k.csv").is_file():
-        print(f"recognition: not measured, no images in {SHARED}; set LOOKALIKE_SHARED to a folder with data/ and models/")
+        print(
+            f"recognition: not measured, no images in {SHARED};"
+            " set LOOKALIKE_SHARED to a folder with data/ and models/"
+        )
         return
     print("recognition of people of CelebA that no network was trained on")
     measure("default pack", ROOT / "models" / "default")

@@ -1,11 +1,12 @@
-"""Search of Lookalike beside faiss, hnswlib and usearch: the same vectors, the same queries, in turn, one thread each.
+"""Search of Lookalike beside faiss, hnswlib and usearch: same vectors and queries, one thread.
 
     pip install -r benches/side_by_side/requirements.txt
     cargo bench --bench side_by_side --no-run        # prints the path of the engine
     python benches/side_by_side/compare.py ENGINE --rows 1000000 --kind faces
 
-Every query goes to each of them before the next one does, so that whatever else the machine does falls on all alike. Ends with status 1
-if an answer of Lookalike's differs from that of IndexFlatIP, or if Lookalike is less than three times as fast.
+Each query goes to every library before the next query, so that other load on the machine affects
+all alike. Exits with 1 if an answer of Lookalike differs from that of IndexFlatIP, or if Lookalike
+is less than three times as fast.
 """
 
 import argparse
@@ -13,12 +14,12 @@ import os
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
 import faiss
 import numpy as np
-
 import vectors as make
 from engine import NO_FLOOR, Engine, floor_of
 
@@ -46,7 +47,7 @@ def hnswlib_index(vectors, path, threads):
     import hnswlib
 
     index = hnswlib.Index("ip", vectors.shape[1])
-    if path and os.path.exists(path):
+    if path and Path(path).exists():
         index.load_index(path)
     else:
         index.init_index(len(vectors), M=16, ef_construction=80)
@@ -64,8 +65,15 @@ def hnswlib_index(vectors, path, threads):
 def usearch_index(vectors, path, threads):
     from usearch.index import Index
 
-    index = Index(ndim=vectors.shape[1], metric="ip", dtype="i8", connectivity=16, expansion_add=80, expansion_search=200)
-    if path and os.path.exists(path):
+    index = Index(
+        ndim=vectors.shape[1],
+        metric="ip",
+        dtype="i8",
+        connectivity=16,
+        expansion_add=80,
+        expansion_search=200,
+    )
+    if path and Path(path).exists():
         index.load(path)
     else:
         index.add(np.arange(len(vectors)), vectors, threads=threads)
@@ -78,8 +86,11 @@ def usearch_index(vectors, path, threads):
 
 
 def same(found, true, k, floor, tolerance=2e-6):
-    """Whether an answer has the true rows in order. Two orders of summation round differently: rows whose scores are closer than that to
-    the last place, or to the floor, may take each other's places there."""
+    """Whether an answer has the true rows in order.
+
+    Two orders of summation round differently: rows whose scores are within the tolerance of the
+    last place, or of the floor, may be exchanged there.
+    """
     rows, scores = found
     true = {row: score for row, score in zip(*true) if score >= floor}
     border = min(true.values()) if len(true) == k else floor
@@ -109,7 +120,7 @@ class Row:
 
 
 def side_by_side(rows, queries):
-    """Puts each query to every row's search; the searches that others are measured against come first."""
+    """Runs each query through every row's search; the reference searches come first."""
     for number, query in enumerate(queries):
         answers = {}
         for name, row in rows.items():
@@ -118,16 +129,38 @@ def side_by_side(rows, queries):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("engine")
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--kind", choices=["faces", "random"], default="faces")
-    parser.add_argument("--queries", type=int, default=1000, help="the p99 of fewer than some hundreds means little")
-    parser.add_argument("--k", type=int, default=80, help="most answers of the searches without a floor")
-    parser.add_argument("--floor", type=float, default=floor_of(80), help="least cosine; by default that of Similarity 80, default pack")
-    parser.add_argument("--approximate", nargs="*", choices=["hnswlib", "usearch"], default=["hnswlib", "usearch"])
-    parser.add_argument("--saved", default=None, help="folder with hnswlib.bin and usearch.bin, built before from the same vectors")
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="threads of 8 clients' searches, and of building")
+    parser.add_argument(
+        "--queries", type=int, default=1000, help="the p99 of fewer than some hundreds means little"
+    )
+    parser.add_argument(
+        "--k", type=int, default=80, help="most answers of the searches without a floor"
+    )
+    parser.add_argument(
+        "--floor",
+        type=float,
+        default=floor_of(80),
+        help="least cosine; by default that of Similarity 80, default pack",
+    )
+    parser.add_argument(
+        "--approximate", nargs="*", choices=["hnswlib", "usearch"], default=["hnswlib", "usearch"]
+    )
+    parser.add_argument(
+        "--saved",
+        default=None,
+        help="folder with hnswlib.bin and usearch.bin, built before from the same vectors",
+    )
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=os.cpu_count(),
+        help="threads of 8 clients' searches, and of building",
+    )
     arguments = parser.parse_args()
 
     faiss.omp_set_num_threads(1)
@@ -144,21 +177,32 @@ def main():
         engine = Engine(arguments.engine, f"{folder}/vectors.npy", f"{folder}/queries.npy")
 
     columns = vectors.shape[1]
-    saved = (lambda name: f"{arguments.saved}/{name}.bin") if arguments.saved else (lambda name: None)
+    saved = (
+        (lambda name: f"{arguments.saved}/{name}.bin") if arguments.saved else (lambda name: None)
+    )
     others = {
         "faiss IndexFlatIP": faiss_index(faiss.IndexFlatIP(columns), vectors),
         "faiss IndexScalarQuantizer 8 bit": faiss_index(
-            faiss.IndexScalarQuantizer(columns, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT), vectors
+            faiss.IndexScalarQuantizer(
+                columns, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
+            ),
+            vectors,
         ),
     }
     if "hnswlib" in arguments.approximate:
-        others["hnswlib (M 16, ef 200)"] = hnswlib_index(vectors, saved("hnswlib"), arguments.threads)
+        others["hnswlib (M 16, ef 200)"] = hnswlib_index(
+            vectors, saved("hnswlib"), arguments.threads
+        )
     if "usearch" in arguments.approximate:
-        others["usearch (i8, 16, ef 200)"] = usearch_index(vectors, saved("usearch"), arguments.threads)
+        others["usearch (i8, 16, ef 200)"] = usearch_index(
+            vectors, saved("usearch"), arguments.threads
+        )
 
     def ours(k, floor=NO_FLOOR):
         flat = names[k]
-        return Row(lambda number, query, k: engine.search(number, k, floor), flat, k, floor, is_ours=True)
+        return Row(
+            lambda number, query, k: engine.search(number, k, floor), flat, k, floor, is_ours=True
+        )
 
     def theirs(search, k):
         return Row(lambda number, query, k: search(query, k), names[k], k)
@@ -169,32 +213,56 @@ def main():
     rows[f"{engine.name}, k = {k}"] = ours(k)
     rows[f"{engine.name}, k = {k}, cosine >= {floor:.4f}"] = ours(k, floor)
     rows[f"{engine.name}, k = {most}, cosine >= {floor:.4f}"] = ours(most, floor)
-    rows |= {f"{name}, k = {k}": theirs(search, k) for name, search in others.items() if "Flat" not in name}
+    rows |= {
+        f"{name}, k = {k}": theirs(search, k)
+        for name, search in others.items()
+        if "Flat" not in name
+    }
     side_by_side(rows, queries)
 
-    print(f"{arguments.rows:,} x {columns} ({arguments.kind}), {len(queries)} queries, one at a time, one thread; as the API searches")
+    print(
+        f"{arguments.rows:,} x {columns} ({arguments.kind}), {len(queries)} queries,"
+        " one at a time, one thread; as the API searches"
+    )
     print(f"unless told otherwise: k = {most}, cosine >= {floor:.4f}, which is Similarity 80\n")
-    print("| search | p50 ms | p99 ms | IndexFlatIP's p50 / p50 | recall |\n|---|---:|---:|---:|---:|")
+    print(
+        "| search | p50 ms | p99 ms | IndexFlatIP's p50 / p50 | recall |\n|---|---:|---:|---:|---:|"
+    )
     for name, row in rows.items():
         p99, times = np.percentile(row.times, 99), rows[row.flat].p50() / row.p50()
-        print(f"| {name} | {row.p50():.2f} | {p99:.2f} | {times:.1f} | {np.mean(row.recalls):.4f} |")
+        print(
+            f"| {name} | {row.p50():.2f} | {p99:.2f} | {times:.1f} | {np.mean(row.recalls):.4f} |"
+        )
     differences = sum(row.differences for row in rows.values())
     slowest = min(rows[row.flat].p50() / row.p50() for row in rows.values() if row.is_ours)
     print(f"\nanswers of lookalike that differ from IndexFlatIP's: {differences}")
 
     count, size, resident, peak = engine.ask("memory")
-    print(f"memory: {int(size) / int(count):.0f} bytes a face in the arena; process {resident}, at most {peak}")
+    print(
+        f"memory: {int(size) / int(count):.0f} bytes per face in the arena;"
+        f" process {resident}, peak {peak}"
+    )
 
-    print(f"\n8 clients, {arguments.threads} searching threads\n\n| search | queries/s | p50 ms | p99 ms |\n|---|---:|---:|---:|")
+    print(
+        f"\n8 clients, {arguments.threads} searching threads\n\n"
+        "| search | queries/s | p50 ms | p99 ms |\n|---|---:|---:|---:|"
+    )
     for name, row in rows.items():
         if row.is_ours:
-            count, *percentiles = map(float, engine.ask("clients", 8, arguments.threads, 5, row.k, row.floor))
+            count, *percentiles = map(
+                float, engine.ask("clients", 8, arguments.threads, 5, row.k, row.floor)
+            )
             p50, p99 = (value / 1e3 for value in percentiles)
         else:
-            count, p50, p99 = eight_clients(lambda query, row=row: row.search(None, query, row.k), queries, arguments.threads)
+            count, p50, p99 = eight_clients(
+                lambda query, row=row: row.search(None, query, row.k), queries, arguments.threads
+            )
         print(f"| {name} | {count / 5:.0f} | {p50:.2f} | {p99:.2f} |", flush=True)
     if differences or slowest < TIMES_FLAT:
-        sys.exit(f"side by side: {differences} answers differ, {slowest:.1f} times as fast as IndexFlatIP (wanted: {TIMES_FLAT})")
+        sys.exit(
+            f"side by side: {differences} answers differ,"
+            f" {slowest:.1f} times as fast as IndexFlatIP (target: {TIMES_FLAT})"
+        )
 
 
 def eight_clients(search, queries, threads, seconds=5):

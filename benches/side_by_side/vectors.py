@@ -1,4 +1,4 @@
-"""Unit vectors to search: independent ones, and clustered ones with the structure of face embeddings."""
+"""Unit vectors to search: independent ones, and clustered ones shaped like face embeddings."""
 
 import numpy as np
 
@@ -14,11 +14,14 @@ def random(count, generator):
 
 
 def faces(count, generator, faces_per_identity=10, spread=0.75):
-    """Identities around a falling spectrum, and faces around identities: cosine of about 0.65 within an identity."""
+    """Identities with a falling spectrum, faces around them: cosine about 0.65 to each other."""
     spectrum = (1 + np.arange(DIMENSION, dtype=np.float32) / 24) ** -0.5
-    identities = unit(generator.standard_normal((-(-count // faces_per_identity), DIMENSION), dtype=np.float32) * spectrum)
+    identities = unit(
+        generator.standard_normal((-(-count // faces_per_identity), DIMENSION), dtype=np.float32)
+        * spectrum
+    )
     vectors = np.repeat(identities, faces_per_identity, axis=0)[:count]
-    # Faces of an identity are scattered over the collection, as they are when they are indexed over years.
+    # Faces of an identity are scattered over the collection, as if indexed over years.
     vectors = vectors[generator.permutation(count)]
     noise = unit(generator.standard_normal((count, DIMENSION), dtype=np.float32) * spectrum)
     return unit(vectors + spread * noise)

@@ -1,6 +1,7 @@
-"""Renders the sample pictures beside this file: people who do not exist, drawn from tests/fixtures/eigenfaces.png.
+"""Renders the sample pictures beside this file: people who do not exist.
 
-Run it with an interpreter that has Pillow: `.cache/venv/bin/python examples/faces/render.py` after `make test-clients`.
+They are drawn from tests/fixtures/eigenfaces.png. Needs Pillow: after `make test-clients`, run
+`.cache/venv/bin/python examples/faces/render.py`.
 """
 
 import sys
@@ -19,7 +20,11 @@ SIDE = 400
 
 def portrait(person: int, picture: int, light: float = 1.0) -> Image.Image:
     """A picture of a person that the head fills, brighter or darker by the factor `light`."""
-    image = faces.face(person, picture).crop((3, 3, 93, 93)).resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+    image = (
+        faces.face(person, picture)
+        .crop((3, 3, 93, 93))
+        .resize((SIDE, SIDE), Image.Resampling.LANCZOS)
+    )
     return ImageEnhance.Brightness(image).enhance(light)
 
 

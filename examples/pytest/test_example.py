@@ -1,4 +1,4 @@
-"""What a test with the fixtures of conftest.py looks like. The pictures show people who do not exist."""
+"""Tests with the fixtures of conftest.py. The pictures show people who do not exist."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ def picture(name: str) -> dict:
 
 
 def who_is_at_the_door(collection_id: str, image: dict) -> str | None:
-    """The code under test: it knows nothing of Lookalike."""
+    """The code under test, without a trace of Lookalike."""
     rekognition = boto3.client("rekognition")
     found = rekognition.search_faces_by_image(CollectionId=collection_id, Image=image, MaxFaces=1)
     return next((match["Face"]["ExternalImageId"] for match in found["FaceMatches"]), None)
@@ -21,8 +21,10 @@ def who_is_at_the_door(collection_id: str, image: dict) -> str | None:
 
 @pytest.fixture
 def staff(rekognition, collection):
-    """A collection that knows Ana."""
-    rekognition.index_faces(CollectionId=collection, Image=picture("ana-1.jpg"), ExternalImageId="ana")
+    """A collection with Ana."""
+    rekognition.index_faces(
+        CollectionId=collection, Image=picture("ana-1.jpg"), ExternalImageId="ana"
+    )
     return collection
 
 
@@ -42,7 +44,9 @@ def test_a_collection_of_its_own(rekognition, collection):
 
 def test_the_same_person_or_not(rekognition):
     for name, count in [("ana-2.jpg", 1), ("ben.jpg", 0)]:
-        answer = rekognition.compare_faces(SourceImage=picture("ana-1.jpg"), TargetImage=picture(name))
+        answer = rekognition.compare_faces(
+            SourceImage=picture("ana-1.jpg"), TargetImage=picture(name)
+        )
         assert len(answer["FaceMatches"]) == count
 
 
