@@ -40,12 +40,18 @@ pub enum StartError {
     #[error(transparent)]
     Credentials(#[from] aws_json::auth::CredentialsError),
     #[error(
-        "{0} cannot be listened on: {1}. Stop what uses it, or choose another address with --listen"
+        "--auth open and the credentials file {} contradict each other: remove `--auth open` to \
+         verify signatures with these keys, or the file to let everybody call",
+        .0.display()
     )]
+    OpenWithCredentials(PathBuf),
+    #[error("--auth verify needs a credentials file: name it with --credentials")]
+    VerifyWithoutCredentials,
+    #[error("cannot listen on {0}: stop what uses it, or choose another address with --listen")]
     Bind(std::net::SocketAddr, #[source] std::io::Error),
-    #[error("the search threads could not be started: {0}")]
+    #[error("cannot start the search threads")]
     Threads(#[source] std::io::Error),
-    #[error("the models could not be loaded: {0}")]
+    #[error("the models could not be loaded")]
     Interrupted(#[from] tokio::task::JoinError),
 }
 

@@ -85,10 +85,11 @@ pub struct VisionConfig {
 /// Who may call.
 #[derive(Debug, Clone, Args)]
 pub struct AuthConfig {
-    /// `open` takes any signature; `verify` checks it against the credentials file.
-    #[arg(long, env = "LOOKALIKE_AUTH", value_enum, default_value_t = AuthKind::Open)]
-    pub auth: AuthKind,
-    /// TOML file of access keys with what each may do, for `--auth verify`.
+    /// `open` takes any signature; `verify` checks it against the credentials file. Without this
+    /// option a credentials file means `verify`, and no file means `open`.
+    #[arg(long, env = "LOOKALIKE_AUTH", value_enum)]
+    pub auth: Option<AuthKind>,
+    /// TOML file of access keys with what each may do.
     #[arg(long, env = "LOOKALIKE_CREDENTIALS", required_if_eq("auth", "verify"))]
     pub credentials: Option<PathBuf>,
 }

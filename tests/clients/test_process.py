@@ -94,6 +94,8 @@ def test_what_was_indexed_is_there_after_a_restart(tmp_path, connect):
     [
         (["--pack", "nowhere"], "nowhere"),
         (["--auth", "verify", "--credentials", "nowhere.toml"], "nowhere.toml"),
+        (["--credentials", "nowhere.toml"], "nowhere.toml: No such file"),
+        (["--auth", "open", "--credentials", "README.md"], "contradict each other"),
         (["--face-model-version", "9.9"], "9.9"),
         (["--limit", "IndexFaces"], "IndexFaces=50"),
     ],

@@ -44,7 +44,7 @@ INVALID_TOKEN = "The security token included in the request is invalid."
 def server(start_server, tmp_path_factory):
     keys = tmp_path_factory.mktemp("keys") / "credentials.toml"
     keys.write_text(CREDENTIALS)
-    return start_server("--auth", "verify", "--credentials", str(keys))
+    return start_server("--credentials", str(keys))
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,5 +1,7 @@
 //! Building, binding and running a server.
 
+mod access;
+
 use std::future::{Future, IntoFuture as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,10 +14,10 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::app::{App, StartError};
-use crate::config::{AuthKind, ServeConfig};
+use crate::config::ServeConfig;
 use crate::control;
 use crate::operations::Rekognition;
-use aws_json::auth::{Auth, AuthMode, Credentials};
+use aws_json::auth::Auth;
 use aws_json::{FrontEnd, RateLimiter, Service as _};
 
 /// Below the thirty seconds after which Kubernetes kills, so that the database is closed before.
@@ -31,10 +33,7 @@ impl Server {
     /// Loads the networks, opens the store, and only then takes the address: who can connect is
     /// answered.
     pub async fn bind(config: &ServeConfig) -> Result<Self, StartError> {
-        let auth = match (config.auth.auth, &config.auth.credentials) {
-            (AuthKind::Verify, Some(file)) => AuthMode::Verify(Credentials::load(file)?),
-            _ => AuthMode::default(),
-        };
+        let auth = access::auth_mode(&config.auth)?;
         let app = Arc::new(App::open(config).await?);
         let auth = Auth::new(auth, Rekognition::SIGNING_NAME);
         let front = Arc::new(FrontEnd::new(
