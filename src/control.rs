@@ -43,8 +43,8 @@ async fn ready(State(front): State<Front>) -> (StatusCode, &'static str) {
 /// Why a server is not ready.
 #[derive(Debug, Error)]
 pub enum NotReady {
-    #[error("no answer from {0}: {1}")]
-    Silent(SocketAddr, reqwest::Error),
+    #[error("no answer from {0}")]
+    Silent(SocketAddr, #[source] reqwest::Error),
     #[error("{0} answered {1}")]
     Unready(SocketAddr, StatusCode),
 }

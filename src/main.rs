@@ -26,7 +26,9 @@ async fn run(cli: Cli) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("lookalike: {error}");
+            let causes = aws_json::causes(&*error);
+            let separator = if causes.is_empty() { "" } else { ": " };
+            eprintln!("lookalike: {error}{separator}{causes}");
             ExitCode::FAILURE
         }
     }

@@ -105,6 +105,7 @@ pub struct ApiError(Box<Inner>);
 struct Inner {
     code: ErrorCode,
     message: Option<String>,
+    logged: Option<String>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -114,12 +115,12 @@ pub type ApiResult<T> = Result<T, ApiError>;
 impl ApiError {
     /// An error with AWS's text.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { code, message: Some(message.into()), source: None }))
+        Self(Box::new(Inner { code, message: Some(message.into()), logged: None, source: None }))
     }
 
     /// An error that AWS sends without any message.
     pub fn bare(code: ErrorCode) -> Self {
-        Self(Box::new(Inner { code, message: None, source: None }))
+        Self(Box::new(Inner { code, message: None, logged: None, source: None }))
     }
 
     /// A failure of ours; `source` says what happened and what to do, and is only logged.
@@ -132,6 +133,21 @@ impl ApiError {
     pub fn because(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
+    }
+
+    /// Gives the log a text of its own, where the client's repeats what no log may keep.
+    #[must_use]
+    pub fn logged_as(mut self, text: impl Into<String>) -> Self {
+        self.0.logged = Some(text.into());
+        self
+    }
+
+    /// The error as the log may show it.
+    pub fn for_log(&self) -> String {
+        match &self.0.logged {
+            Some(text) => format!("{}: {text}", self.code().name()),
+            None => self.to_string(),
+        }
     }
 
     pub fn code(&self) -> ErrorCode {
@@ -176,5 +192,58 @@ impl fmt::Display for ApiError {
 impl Error for ApiError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.0.source.as_ref().map(|source| &**source as &(dyn Error + 'static))
+    }
+}
+
+/// The causes behind an error in one line, without those that another one repeats, as errors of
+/// other crates often do; empty when there are none.
+pub fn causes(error: &dyn Error) -> String {
+    let mut line = String::new();
+    let mut last = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        source = cause.source();
+        let text = cause.to_string();
+        if last.contains(&text) {
+            continue;
+        }
+        if !line.is_empty() {
+            line.push_str(": ");
+        }
+        line.push_str(&text);
+        last = text;
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("{text}")]
+    struct Layer {
+        text: &'static str,
+        source: Option<Box<Layer>>,
+    }
+
+    fn layers(texts: &[&'static str]) -> Option<Box<Layer>> {
+        let (text, rest) = texts.split_first()?;
+        Some(Box::new(Layer { text, source: layers(rest) }))
+    }
+
+    #[test]
+    fn a_cause_is_printed_once() {
+        for (texts, expected) in [
+            (&["cannot read x", "permission denied"][..], "permission denied"),
+            (&["no answer: refused", "refused"], ""),
+            (
+                &["no answer", "connect: refused", "refused", "os error 111"],
+                "connect: refused: os error 111",
+            ),
+        ] {
+            let error = layers(texts).expect("a layer");
+            assert_eq!(causes(&error), expected, "{texts:?}");
+        }
     }
 }

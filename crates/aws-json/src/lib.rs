@@ -25,7 +25,7 @@ pub mod shapes;
 #[doc(hidden)]
 pub use serde;
 
-pub use error::{ApiError, ApiResult, ErrorCode};
+pub use error::{ApiError, ApiResult, ErrorCode, causes};
 pub use number::Number;
 pub use rate::{RateLimit, RateLimiter};
 pub use serve::{FrontEnd, serve};

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::auth::{self, Auth};
 use crate::body::BodyBudget;
 use crate::cors;
-use crate::error::{ApiError, ErrorCode};
+use crate::error::{ErrorCode, causes};
 use crate::invocation::Invocation;
 use crate::rate::RateLimiter;
 use crate::reply::Reply;
@@ -96,14 +96,8 @@ fn log(operation: &str, reply: &Reply, request_id: Uuid, started: Instant) {
             error!(operation, status, %request_id, milliseconds, cause = causes(failure), "request failed");
         }
         Reply::Error(refusal) => {
-            info!(operation, status, %request_id, milliseconds, error = %refusal, cause = causes(refusal), "request refused");
+            info!(operation, status, %request_id, milliseconds, error = refusal.for_log(), cause = causes(refusal), "request refused");
         }
         _ => info!(operation, status, %request_id, milliseconds, "request answered"),
     }
-}
-
-/// The chain of causes in one line; empty when there is none.
-fn causes(error: &ApiError) -> String {
-    let chain = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
-    chain.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -83,7 +83,9 @@ impl Presented {
                 let text = "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. ";
                 missing.push(text.to_owned());
             }
-            return Err(incomplete(format!("{}Authorization={header}", missing.concat())));
+            let missing = missing.concat();
+            return Err(incomplete(format!("{missing}Authorization={header}"))
+                .logged_as(format!("{missing}Authorization=(redacted)")));
         };
 
         Ok(Self {

@@ -15,22 +15,63 @@ use super::authorization::{Place, Presented, query_pairs};
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 const RESERVED_IN_PATH: &AsciiSet = &RESERVED.remove(b'/');
 
+/// What a log may show of a header or of a query's pair; any other value may be a token.
+const LOGGED: [&[u8]; 12] = [
+    b"content-length",
+    b"content-type",
+    b"date",
+    b"host",
+    b"x-amz-content-sha256",
+    b"x-amz-date",
+    b"x-amz-target",
+    b"X-Amz-Algorithm",
+    b"X-Amz-Credential",
+    b"X-Amz-Date",
+    b"X-Amz-Expires",
+    b"X-Amz-SignedHeaders",
+];
+const REDACTED: &[u8] = b"(redacted)";
+
+/// For whom a canonical request is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// The one who signed it; this is the text that is signed.
+    Signer,
+    /// The log, which keeps no tokens.
+    Log,
+}
+
+impl Reader {
+    fn may_see(self, name: &[u8]) -> bool {
+        self == Self::Signer || LOGGED.contains(&name)
+    }
+}
+
 /// The canonical request; bytes, since a header value need not be UTF-8.
 ///
 /// `body_hash` is that of the body as received: neither `x-amz-content-sha256` nor UNSIGNED-PAYLOAD
 /// may speak for it.
-pub(super) fn canonical_request(parts: &Parts, body_hash: &str, presented: &Presented) -> Vec<u8> {
+pub(super) fn canonical_request(
+    parts: &Parts,
+    body_hash: &str,
+    presented: &Presented,
+    reader: Reader,
+) -> Vec<u8> {
     let mut text = Vec::with_capacity(512);
     text.extend_from_slice(parts.method.as_str().as_bytes());
     text.push(b'\n');
     text.extend_from_slice(canonical_path(parts.uri.path()).as_bytes());
     text.push(b'\n');
-    text.extend_from_slice(canonical_query(parts, presented.place).as_bytes());
+    text.extend_from_slice(canonical_query(parts, presented.place, reader).as_bytes());
     text.push(b'\n');
     for name in &presented.signed_headers {
         text.extend_from_slice(name.as_bytes());
         text.push(b':');
-        text.extend_from_slice(&canonical_header_value(parts, name));
+        if reader.may_see(name.as_bytes()) {
+            text.extend_from_slice(&canonical_header_value(parts, name));
+        } else {
+            text.extend_from_slice(REDACTED);
+        }
         text.push(b'\n');
     }
     text.push(b'\n');
@@ -68,10 +109,11 @@ fn canonical_path(path: &str) -> String {
 
 /// The query's pairs, encoded alike and sorted; a presigned request's own signature is not part of
 /// what it signs.
-fn canonical_query(parts: &Parts, place: Place) -> String {
+fn canonical_query(parts: &Parts, place: Place, reader: Reader) -> String {
     let mut pairs: Vec<(String, String)> = query_pairs(parts)
         .filter(|(name, _)| place == Place::Header || name != b"X-Amz-Signature")
         .map(|(name, value)| {
+            let value = if reader.may_see(&name) { value } else { REDACTED.to_vec() };
             (
                 percent_encode(&name, RESERVED).to_string(),
                 percent_encode(&value, RESERVED).to_string(),

@@ -17,7 +17,7 @@ use super::policy::{PatternError, Policy};
 /// Why a credentials file is not accepted: which file, which key, what to do.
 #[derive(Debug, Error)]
 pub enum CredentialsError {
-    #[error("cannot read the credentials file {}: {source}", file.display())]
+    #[error("cannot read the credentials file {}", file.display())]
     Read { file: PathBuf, source: std::io::Error },
     #[error("credentials file {}, line {line}: {reason}", file.display())]
     Syntax { file: PathBuf, line: usize, reason: String },

@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 use time::OffsetDateTime;
 
 use super::authorization::{ALGORITHM, Place, Presented, basic_format};
-use super::canonical::{canonical_request, sha256_hex};
+use super::canonical::{Reader, canonical_request, sha256_hex};
 use super::credentials::{Credentials, Key};
 use super::is_region;
 use crate::error::{ApiError, ApiResult, ErrorCode};
@@ -183,7 +183,8 @@ fn check_signature(
     body: &[u8],
 ) -> ApiResult<()> {
     let body_hash = sha256_hex(body);
-    let canonical = canonical_request(parts, &body_hash, presented);
+    let canonical_for = |reader| canonical_request(parts, &body_hash, presented, reader);
+    let canonical = canonical_for(Reader::Signer);
     let timestamp = basic_format(presented.timestamp);
     let Scope { date, region, service, .. } = scope;
     let string_to_sign = format!(
@@ -199,13 +200,16 @@ fn check_signature(
     if hash_agrees && bool::from(expected.as_bytes().ct_eq(presented.signature.as_bytes())) {
         return Ok(());
     }
-    let canonical = String::from_utf8_lossy(&canonical);
-    Err(invalid(format!(
-        "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and \
-         signing method. Consult the service documentation for details.\n\n\
-         The Canonical String for this request should have been\n'{canonical}'\n\n\
-         The String-to-Sign should have been\n'{string_to_sign}'\n"
-    )))
+    let message = |canonical: &[u8]| {
+        let canonical = String::from_utf8_lossy(canonical);
+        format!(
+            "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and \
+             signing method. Consult the service documentation for details.\n\n\
+             The Canonical String for this request should have been\n'{canonical}'\n\n\
+             The String-to-Sign should have been\n'{string_to_sign}'\n"
+        )
+    };
+    Err(invalid(message(&canonical)).logged_as(message(&canonical_for(Reader::Log))))
 }
 
 /// Whether the session of a temporary key is the one presented, and still runs.

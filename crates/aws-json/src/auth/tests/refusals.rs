@@ -91,6 +91,29 @@ fn each_missing_part_of_a_signature_is_named() {
 }
 
 #[test]
+fn no_log_keeps_a_token() {
+    let mut bearer = Draft::default().sign();
+    set(&mut bearer, "authorization", "Bearer hush");
+    let mut cookie = Draft { secret: "guessed", ..Draft::bob() }.sign();
+    set(&mut cookie, "cookie", "hush");
+    edit_authorization(&mut cookie, "SignedHeaders=", "SignedHeaders=cookie;");
+    for (location, token) in [
+        (SignatureLocation::Headers, "FwoGZXIvYXdzE/bob+session=="),
+        (SignatureLocation::QueryParams, "FwoGZXIvYXdzE%2Fbob%2Bsession%3D%3D"),
+    ] {
+        let wrong = Draft { secret: "guessed", location, ..Draft::bob() }.sign();
+        let error = verifier().authenticate(&wrong, BODY, at(0)).expect_err("a wrong secret");
+        assert!(error.to_string().contains(token), "AWS repeats the client's own token: {error}");
+        let logged = error.for_log();
+        assert!(!logged.contains(token) && logged.contains("x-amz-target"), "{logged}");
+    }
+    for parts in [bearer, cookie] {
+        let error = verifier().authenticate(&parts, BODY, at(0)).expect_err("no signature");
+        assert!(error.to_string().contains("hush") && !error.for_log().contains("hush"), "{error}");
+    }
+}
+
+#[test]
 fn a_wrong_scope_is_described() {
     let region = Draft { region: "ap-south-1", ..Draft::default() }.sign();
     assert_eq!(
