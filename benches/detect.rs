@@ -30,6 +30,7 @@ fn faces(count: u8) -> Vec<Detection> {
                 bounding_box: Rect { left, top: 100.0, width: 200.0, height: 260.0 },
                 landmarks: layout.map(|(x, y)| Point::new(left + 200.0 * x, 100.0 + 260.0 * y)),
                 score: 0.9,
+                confidence: 99.0,
             }
         })
         .collect()

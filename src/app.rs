@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::config::{ServeConfig, VisionConfig};
 use crate::gallery::Gallery;
 use crate::objects::{ImageSource, SourceError};
-use lookalike_store::{ChangeSink, OpenError, PackId, Store};
+use lookalike_store::{ChangeSink, Location, OpenError, PackId, Sqlite, Store};
 use lookalike_vision::{Pack, PackError, Vision, VisionError, VisionOptions, runtime};
 
 /// Digits of the embedder's SHA-256 by which a collection knows it.
@@ -63,7 +63,11 @@ impl App {
             let config = config.vision.clone();
             move || load_vision(&config)
         });
-        let store = lookalike_store::open(&config.data).await?;
+        let location = match config.data.as_str() {
+            ":memory:" => Location::Memory,
+            folder => Location::Directory(folder.into()),
+        };
+        let store = Arc::new(Sqlite::open(&location).await?);
         let threads = config
             .api
             .search_threads

@@ -181,8 +181,8 @@ pub(super) fn list(models: &Path, output: &mut dyn Write) -> Result<(), CatalogE
             Ok(pack) => {
                 writeln!(
                     output,
-                    "{name} {} (here)\n  {}\n  licence: {}",
-                    pack.version, pack.description, pack.licence
+                    "{name} {} (here)\n  {}\n  license: {}",
+                    pack.version, pack.description, pack.license
                 )?;
                 write_accuracy(output, pack.accuracy.iter())?;
             }
@@ -193,8 +193,8 @@ pub(super) fn list(models: &Path, output: &mut dyn Write) -> Result<(), CatalogE
         let size = human_size(entry.bytes());
         writeln!(
             output,
-            "{} {} ({size} to pull)\n  {}\n  licence: {}",
-            entry.name, entry.version, entry.description, entry.licence
+            "{} {} ({size} to pull)\n  {}\n  license: {}",
+            entry.name, entry.version, entry.description, entry.license
         )?;
         write_accuracy(output, entry.accuracy.iter())?;
     }

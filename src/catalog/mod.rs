@@ -31,7 +31,7 @@ struct Catalog {
 struct Entry {
     name: String,
     version: String,
-    licence: String,
+    license: String,
     description: String,
     detector: Network,
     embedder: Network,
@@ -73,7 +73,7 @@ impl Entry {
         let manifest: Table = [
             ("name", text(&self.name)),
             ("version", text(&self.version)),
-            ("licence", text(&self.licence)),
+            ("license", text(&self.license)),
             ("description", text(&self.description)),
             ("detector", Value::Table(self.detector.manifest())),
             ("embedder", Value::Table(self.embedder.manifest())),

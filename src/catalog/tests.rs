@@ -313,7 +313,7 @@ fn the_catalogue_is_sound() {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("pack.toml"), entry.manifest()).expect("a manifest");
         let pack = Pack::open(folder.path()).expect("a valid pack");
-        assert_eq!((&pack.name, &pack.licence), (&entry.name, &entry.licence));
+        assert_eq!((&pack.name, &pack.license), (&entry.name, &entry.license));
     }
     assert_eq!(
         CATALOG.iter().map(|entry| entry.name.as_str()).collect::<Vec<_>>(),
@@ -336,7 +336,7 @@ async fn a_list_tells_what_is_here_and_what_is_not() {
         "mobilefacenet 1 (4.32 MB to pull)",
         "broken (unusable)",
         "lfw_accuracy: 0.9915",
-        "licence: Apache-2.0",
+        "license: Apache-2.0",
     ] {
         assert!(text.contains(expected), "{expected} in {text}");
     }

@@ -27,7 +27,7 @@ fn bring(folder: &Path, detector: &Path, embedder: &Path, normalisation: &str) {
         r#"
         name = "brought"
         version = "1"
-        licence = "Apache-2.0"
+        license = "Apache-2.0"
         description = "A pack for a test."
         [detector]
         file = "detector.onnx"

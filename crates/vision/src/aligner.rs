@@ -11,7 +11,7 @@ use image::RgbImage;
 
 use super::detector::Detection;
 use super::geometry::{Point, SimilarityTransform};
-use super::pack::{Alignment, ColorOrder, Normalisation};
+use super::pack::{Alignment, ColorOrder, Normalization};
 use crate::image::{Resizer, Window};
 
 /// `ArcFace`'s template for 112x112 crops: image-left eye, image-right eye, nose tip, image-left
@@ -39,7 +39,7 @@ pub(crate) struct Template {
 }
 
 impl Template {
-    /// `scale` below 1 shrinks the face around the crop's centre, so that the crop shows more
+    /// `scale` below 1 shrinks the face around the crop's center, so that the crop shows more
     /// around it.
     pub fn new(alignment: Alignment, side: u32, scale: f32) -> Self {
         let Alignment::Arcface5 = alignment;
@@ -75,20 +75,20 @@ impl Crop {
         }
     }
 
-    /// Appends `[3, side, side]` normalised values.
-    pub fn append_tensor(&self, normalisation: &Normalisation, tensor: &mut Vec<f32>) {
-        append_planes(&self.pixels, normalisation, tensor);
+    /// Appends `[3, side, side]` normalized values.
+    pub fn append_tensor(&self, normalization: &Normalization, tensor: &mut Vec<f32>) {
+        append_planes(&self.pixels, normalization, tensor);
     }
 }
 
-/// Appends interleaved RGB bytes as three normalised planes in the network's channel order.
-pub(crate) fn append_planes(pixels: &[u8], normalisation: &Normalisation, tensor: &mut Vec<f32>) {
+/// Appends interleaved RGB bytes as three normalized planes in the network's channel order.
+pub(crate) fn append_planes(pixels: &[u8], normalization: &Normalization, tensor: &mut Vec<f32>) {
     for plane in 0..3 {
-        let channel = match normalisation.color {
+        let channel = match normalization.color {
             ColorOrder::Rgb => plane,
             ColorOrder::Bgr => 2 - plane,
         };
-        let (mean, scale) = (normalisation.mean[plane], 1.0 / normalisation.std[plane]);
+        let (mean, scale) = (normalization.mean[plane], 1.0 / normalization.std[plane]);
         tensor
             .extend(pixels.chunks_exact(3).map(|pixel| (f32::from(pixel[channel]) - mean) * scale));
     }
@@ -103,7 +103,7 @@ pub(crate) struct Aligner {
 impl Aligner {
     /// The crop of `face` on `template`: bilinear, black outside of the image.
     ///
-    /// A pixel's centre has whole coordinates, as in OpenCV's `warpAffine`, with which such
+    /// A pixel's center has whole coordinates, as in OpenCV's `warpAffine`, with which such
     /// templates are used in training.
     pub fn crop(&mut self, image: &RgbImage, face: &Detection, template: &Template) -> Crop {
         let from_image = SimilarityTransform::fit(&face.landmarks, &template.points)
@@ -152,7 +152,7 @@ impl Aligner {
         let (tile_width, tile_height) = (size(width), size(height));
         let tile =
             self.resizer.cut(image, Window { left, top, width, height }, (tile_width, tile_height));
-        // Resizing maps edges to edges while coordinates name centres: hence the halves. The two
+        // Resizing maps edges to edges while coordinates name centers: hence the halves. The two
         // axes' factors differ by less than half a tile pixel over the whole tile; the mean keeps
         // the transform a similarity.
         let (fx, fy) = (width / f64::from(tile_width), height / f64::from(tile_height));
@@ -167,7 +167,7 @@ impl Aligner {
     }
 }
 
-/// Without usable landmarks the box's centre goes to the crop's centre, and its longer side to the
+/// Without usable landmarks the box's center goes to the crop's center, and its longer side to the
 /// crop's side.
 fn around_box(face: &Detection, template: &Template) -> SimilarityTransform {
     let rect = face.bounding_box;
@@ -242,6 +242,7 @@ mod tests {
             bounding_box: Rect { left: 0.0, top: 0.0, width: 100.0, height: 100.0 },
             landmarks,
             score: 1.0,
+            confidence: 100.0,
         }
     }
 
@@ -292,7 +293,7 @@ mod tests {
 
     #[test]
     fn a_large_face_is_averaged_and_not_picked_apart() {
-        // A one-pixel checkerboard: every true average is grey, every single pixel black or white.
+        // A one-pixel checkerboard: every true average is gray, every single pixel black or white.
         let board = RgbImage::from_fn(1200, 1200, |x, y| {
             if (x + y) % 2 == 0 { Rgb([255; 3]) } else { Rgb([0; 3]) }
         });
@@ -314,8 +315,8 @@ mod tests {
             &face([Point::new(50.0, 50.0); 5]),
             &template,
         );
-        let centre = crop.from_image.apply(Point::new(50.0, 50.0));
-        assert_eq!((centre.x, centre.y), (56.0, 56.0));
+        let center = crop.from_image.apply(Point::new(50.0, 50.0));
+        assert_eq!((center.x, center.y), (56.0, 56.0));
     }
 
     #[test]
@@ -333,11 +334,11 @@ mod tests {
     }
 
     #[test]
-    fn planes_follow_the_channel_order_and_normalisation() {
-        let normalisation =
-            Normalisation { color: ColorOrder::Bgr, mean: [1.0, 2.0, 3.0], std: [2.0, 4.0, 8.0] };
+    fn planes_follow_the_channel_order_and_normalization() {
+        let normalization =
+            Normalization { color: ColorOrder::Bgr, mean: [1.0, 2.0, 3.0], std: [2.0, 4.0, 8.0] };
         let mut tensor = Vec::new();
-        append_planes(&[11, 22, 33, 44, 55, 66], &normalisation, &mut tensor);
+        append_planes(&[11, 22, 33, 44, 55, 66], &normalization, &mut tensor);
         assert_eq!(tensor, [16.0, 32.5, 5.0, 13.25, 1.0, 5.125]);
     }
 

@@ -26,10 +26,6 @@ const OUTPUTS: [(&str, usize); 6] = [
     ("eye_direction", 3),
 ];
 
-/// The age range leaves this probability out on either side: the true age lies inside for seven
-/// faces of ten.
-const AGE_TAIL: f32 = 0.15;
-
 /// What the analyzer says of one face.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Analysis {
@@ -94,16 +90,16 @@ impl Analyzer {
     ) -> Result<Vec<Analysis>, VisionError> {
         let side = self.spec.size as usize;
         self.input.clear();
-        crops.iter().for_each(|crop| crop.append_tensor(&self.spec.normalisation, &mut self.input));
+        crops.iter().for_each(|crop| crop.append_tensor(&self.spec.normalization, &mut self.input));
         let rows = self.network.batch(crops.len()).max(crops.len());
-        // A network with a fixed batch gets grey crops for the missing ones.
+        // A network with a fixed batch gets gray crops for the missing ones.
         self.input.resize(rows * 3 * side * side, 0.0);
         let outputs = self.network.run([rows, 3, side, side], &self.input)?;
         let raw = Raw::of(&outputs, rows)?;
         Ok(crops
             .iter()
             .enumerate()
-            .map(|(index, crop)| raw.row(index).read(crop, image_size))
+            .map(|(index, crop)| raw.row(index).read(crop, image_size, self.spec.age_quantiles))
             .collect())
     }
 
@@ -137,7 +133,7 @@ impl<'a> Raw<'a> {
         clippy::cast_possible_truncation,
         reason = "sides are at most 10,000; angles need no f64"
     )]
-    fn read(&self, crop: &Crop, image_size: (u32, u32)) -> Analysis {
+    fn read(&self, crop: &Crop, image_size: (u32, u32), age_quantiles: [f32; 2]) -> Analysis {
         let [landmarks, pose, attributes, age, emotions, gaze] = self.0;
         let to_image = crop.from_image.inverse();
         let side = crop.side as f32;
@@ -179,7 +175,7 @@ impl<'a> Raw<'a> {
                 mustache,
                 male,
                 face_occluded,
-                age: age_range(age),
+                age: age_range(age, age_quantiles),
                 emotions: ranked,
                 eye_direction: EyeDirection {
                     yaw: wrap_degrees(finite(gaze[0])),
@@ -196,9 +192,10 @@ fn finite(value: f32) -> f32 {
     if value.is_finite() { value } else { 0.0 }
 }
 
-/// The central part of an age distribution over the years 0..=100, at least one year wide.
+/// The part of an age distribution over the years 0..=100 between two quantiles, at least one year
+/// wide.
 #[allow(clippy::cast_possible_truncation, reason = "years are at most 100")]
-fn age_range(distribution: &[f32]) -> (u8, u8) {
+fn age_range(distribution: &[f32], quantiles: [f32; 2]) -> (u8, u8) {
     let mass: f32 = distribution.iter().map(|value| finite(*value).max(0.0)).sum();
     let quantile = |part: f32| {
         let mut sum = 0.0;
@@ -208,7 +205,7 @@ fn age_range(distribution: &[f32]) -> (u8, u8) {
         });
         reached.unwrap_or(AGES - 1) as u8
     };
-    let (low, high) = (quantile(AGE_TAIL), quantile(1.0 - AGE_TAIL));
+    let [low, high] = quantiles.map(quantile);
     if low < high {
         (low, high)
     } else if usize::from(high) + 1 < AGES {
@@ -223,28 +220,30 @@ mod tests {
     use super::*;
     use crate::SimilarityTransform;
 
-    fn peak(centre: usize, spread: f32) -> Vec<f32> {
+    const QUANTILES: [f32; 2] = [0.15, 0.85];
+
+    fn peak(center: usize, spread: f32) -> Vec<f32> {
         (0..AGES)
-            .map(|year| (-((year as f32 - centre as f32) / spread).powi(2) / 2.0).exp())
+            .map(|year| (-((year as f32 - center as f32) / spread).powi(2) / 2.0).exp())
             .collect()
     }
 
     #[test]
     fn age_ranges_are_central_and_never_empty() {
-        let (low, high) = age_range(&peak(40, 5.0));
+        let (low, high) = age_range(&peak(40, 5.0), QUANTILES);
         assert_eq!((low, high), (35, 45));
         for year in [0, 50, 99, 100] {
             let mut certain = vec![0.0; AGES];
             certain[year] = 1.0;
-            let (low, high) = age_range(&certain);
+            let (low, high) = age_range(&certain, QUANTILES);
             assert!(low < high && (low..=high).contains(&(year as u8)), "{year}: {low}..{high}");
         }
         for broken in [vec![0.0; AGES], vec![f32::NAN; AGES], vec![-1.0; AGES]] {
-            let (low, high) = age_range(&broken);
+            let (low, high) = age_range(&broken, QUANTILES);
             assert!(low < high && high <= 100);
         }
-        let (low, high) = age_range(&vec![1.0 / 101.0; AGES]);
-        assert_eq!((low, high), (15, 85));
+        let (low, high) = age_range(&vec![1.0 / 101.0; AGES], [0.10, 0.90]);
+        assert_eq!((low, high), (10, 90));
     }
 
     #[test]
@@ -270,8 +269,11 @@ mod tests {
             twice(&emotions),
             twice(&[7.0, -8.0, 0.9]),
         ];
-        let analysis =
-            Raw(std::array::from_fn(|i| outputs[i].as_slice())).row(1).read(&crop, (200, 120));
+        let analysis = Raw(std::array::from_fn(|i| outputs[i].as_slice())).row(1).read(
+            &crop,
+            (200, 120),
+            QUANTILES,
+        );
 
         let first = analysis.landmarks[0];
         assert_eq!(

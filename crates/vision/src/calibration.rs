@@ -1,66 +1,27 @@
-//! From the cosine of two embeddings to the `Similarity` that the API speaks of, 0..=100.
+//! From the product of two embeddings to the API's `Similarity`, 0..=100.
 
-use thiserror::Error;
+use super::piecewise::{Piecewise, PiecewiseError};
 
-/// Why a pack's calibration is refused.
-#[derive(Debug, Error, PartialEq, Eq)]
-pub enum CalibrationError {
-    #[error("needs as many similarities as cosines, and at least two")]
-    Length,
-    #[error("cosines must be finite and strictly increasing")]
-    Cosines,
-    #[error("similarities must be within 0..=100 and never decrease")]
-    Similarities,
-}
-
-/// A monotone map, piecewise linear between the pack's knots and constant outside of them.
+/// A monotone map from the inner product of two faces' vectors to their similarity.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Calibration {
-    cosine: Vec<f32>,
-    similarity: Vec<f32>,
-}
+pub struct Calibration(Piecewise);
 
 impl Calibration {
-    pub fn new(cosine: Vec<f32>, similarity: Vec<f32>) -> Result<Self, CalibrationError> {
-        if cosine.len() != similarity.len() || cosine.len() < 2 {
-            return Err(CalibrationError::Length);
-        }
-        // A partial order of `None` (not a number) is refused too.
-        if !cosine.iter().all(|value| value.is_finite())
-            || !cosine.windows(2).all(|pair| pair[0] < pair[1])
-        {
-            return Err(CalibrationError::Cosines);
-        }
-        if !similarity.iter().all(|value| (0.0..=100.0).contains(value))
-            || !similarity.windows(2).all(|pair| pair[0] <= pair[1])
-        {
-            return Err(CalibrationError::Similarities);
-        }
-        Ok(Self { cosine, similarity })
+    pub fn new(cosine: Vec<f32>, similarity: Vec<f32>) -> Result<Self, PiecewiseError> {
+        Piecewise::new(cosine, similarity, 0.0..=100.0).map(Self)
     }
 
-    /// The similarity, 0..=100, of two faces whose unit embeddings have this cosine; never
+    /// The similarity, 0..=100, of two faces whose embeddings have this inner product; never
     /// decreasing, also in f32's last bit.
     pub fn similarity(&self, cosine: f32) -> f32 {
-        let above = self.cosine.partition_point(|knot| *knot <= cosine);
-        if above == 0 {
-            return self.similarity[0];
-        }
-        if above == self.cosine.len() {
-            return self.similarity[above - 1];
-        }
-        let (x0, x1) = (self.cosine[above - 1], self.cosine[above]);
-        let (y0, y1) = (self.similarity[above - 1], self.similarity[above]);
-        // Every step rounds monotonically in `cosine`; the clamp keeps the last step from passing
-        // the next knot.
-        (y0 + (y1 - y0) * ((cosine - x0) / (x1 - x0))).clamp(y0, y1)
+        self.0.at(cosine)
     }
 
     /// The smallest cosine whose [`Self::similarity`] is at least `similarity`, so that comparing
     /// cosines with it equals comparing similarities with the threshold. Negative infinity if every
     /// cosine qualifies, positive infinity if none does.
     pub fn cosine_floor(&self, similarity: f32) -> f32 {
-        let (first, last) = (self.cosine[0], self.cosine[self.cosine.len() - 1]);
+        let (first, last) = self.0.ends();
         if self.similarity(first) >= similarity {
             return f32::NEG_INFINITY;
         }
@@ -84,7 +45,7 @@ impl Calibration {
     }
 }
 
-/// The position of a finite f32 among all of them: neighbours differ by one, and order is kept.
+/// The position of a finite f32 among all of them: neighbors differ by one, and order is kept.
 fn ordinal(value: f32) -> i64 {
     let magnitude = i64::from(value.to_bits() & 0x7fff_ffff);
     if value.is_sign_negative() { -magnitude } else { magnitude }
@@ -157,18 +118,5 @@ mod tests {
         assert!((0.9999..=1.0).contains(&calibration.cosine_floor(100.0)));
         assert_eq!(calibration.cosine_floor(100.1), f32::INFINITY);
         assert_eq!(calibration.cosine_floor(f32::NAN), f32::INFINITY);
-    }
-
-    #[test]
-    fn refuses_what_is_not_monotone() {
-        let new = |cosine: &[f32], similarity: &[f32]| {
-            Calibration::new(cosine.to_vec(), similarity.to_vec()).unwrap_err()
-        };
-        assert_eq!(new(&[0.0], &[0.0]), CalibrationError::Length);
-        assert_eq!(new(&[0.0, 1.0], &[0.0]), CalibrationError::Length);
-        assert_eq!(new(&[0.0, 0.0], &[0.0, 1.0]), CalibrationError::Cosines);
-        assert_eq!(new(&[0.0, f32::NAN], &[0.0, 1.0]), CalibrationError::Cosines);
-        assert_eq!(new(&[0.0, 1.0], &[2.0, 1.0]), CalibrationError::Similarities);
-        assert_eq!(new(&[0.0, 1.0], &[2.0, 101.0]), CalibrationError::Similarities);
     }
 }

@@ -6,11 +6,24 @@ use image::RgbImage;
 
 use super::aligner::{Aligner, Crop, Template};
 use super::detector::Detection;
+use super::quality::QualityScale;
 use super::session::Network;
 use super::{EmbedderSpec, VisionError};
 
-/// A face as a unit vector; the cosine of two faces is their dot product.
-pub type Embedding = Box<[f32]>;
+/// A face as a vector. Two faces are as alike as their inner product.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embedding {
+    /// The direction is the person; the length, 0..=1, is the weight of this view. As in MagFace
+    /// (Meng et al. 2021) a poor view is short, so that it resembles nobody much.
+    pub vector: Box<[f32]>,
+    /// The cosine to expect between this view and a clear, upright one, 0..=1; 1 where the pack
+    /// does not rate views.
+    pub rating: f32,
+}
+
+/// The outputs of an embedder. A network with one output may name it as it likes.
+const EMBEDDING: &str = "embedding";
+const QUALITY: &str = "quality";
 
 /// Crops per run. On one thread larger batches are no faster, they only take more memory.
 const BATCH: usize = 4;
@@ -19,11 +32,19 @@ pub(crate) struct Embedder {
     network: Network,
     spec: EmbedderSpec,
     template: Template,
+    quality: Option<QualityScale>,
     input: Vec<f32>,
 }
 
+/// What the network gives for one crop: a vector of any length, and its rating.
+type Raw = (Box<[f32]>, f32);
+
 impl Embedder {
-    pub fn load(spec: &EmbedderSpec, model: &[u8]) -> Result<Self, VisionError> {
+    pub fn load(
+        spec: &EmbedderSpec,
+        quality: Option<&QualityScale>,
+        model: &[u8],
+    ) -> Result<Self, VisionError> {
         let network = Network::load("embedder", model)?;
         let side = spec.size as usize;
         if network.fixed_size().is_some_and(|size| size != (side, side)) {
@@ -32,10 +53,16 @@ impl Embedder {
                 network.fixed_size()
             )));
         }
+        if quality.is_some() && !(network.has_output(EMBEDDING) && network.has_output(QUALITY)) {
+            return Err(network.unusable(format!(
+                "the pack has a section [quality], but the network lacks the outputs {EMBEDDING} and {QUALITY}"
+            )));
+        }
         Ok(Self {
             network,
             spec: spec.clone(),
             template: Template::new(spec.alignment, spec.size, 1.0),
+            quality: quality.cloned(),
             input: Vec::new(),
         })
     }
@@ -63,38 +90,54 @@ impl Embedder {
     }
 
     fn embed_crops(&mut self, crops: &mut [Crop]) -> Result<Vec<Embedding>, VisionError> {
-        let mut vectors = self.run(crops)?;
+        let mut views = self.run(crops)?;
         if self.spec.flip {
             crops.iter_mut().for_each(Crop::mirror);
-            for (vector, mirrored) in vectors.iter_mut().zip(self.run(crops)?) {
-                normalise(vector);
-                let mut mirrored = mirrored;
-                normalise(&mut mirrored);
+            for ((vector, rating), (mut mirrored, other)) in views.iter_mut().zip(self.run(crops)?)
+            {
+                normalize(vector);
+                normalize(&mut mirrored);
                 vector.iter_mut().zip(mirrored.iter()).for_each(|(value, other)| *value += other);
+                *rating = f32::midpoint(*rating, other);
             }
         }
-        vectors.iter_mut().for_each(|vector| normalise(vector));
-        Ok(vectors)
+        Ok(views.into_iter().map(|view| self.weigh(view)).collect())
     }
 
-    /// The network's raw output for each crop.
-    fn run(&mut self, crops: &[Crop]) -> Result<Vec<Embedding>, VisionError> {
+    /// Gives a view's vector the length that its rating earns.
+    fn weigh(&self, (mut vector, rating): Raw) -> Embedding {
+        normalize(&mut vector);
+        if let Some(scale) = &self.quality {
+            let weight = scale.weight(rating);
+            vector.iter_mut().for_each(|value| *value *= weight);
+        }
+        Embedding { vector, rating }
+    }
+
+    /// The network's outputs for each crop.
+    fn run(&mut self, crops: &[Crop]) -> Result<Vec<Raw>, VisionError> {
         let (side, dimensions) = (self.spec.size as usize, self.spec.dimensions);
         let batch = self.network.batch(crops.len()).max(1);
-        let mut vectors = Vec::with_capacity(crops.len());
+        let mut views = Vec::with_capacity(crops.len());
         for chunk in crops.chunks(batch) {
             self.input.clear();
             chunk
                 .iter()
-                .for_each(|crop| crop.append_tensor(&self.spec.normalisation, &mut self.input));
-            // A network with a fixed batch gets black crops for the missing ones.
+                .for_each(|crop| crop.append_tensor(&self.spec.normalization, &mut self.input));
+            // A network with a fixed batch gets gray crops for the missing ones.
             self.input.resize(self.network.batch(chunk.len()) * 3 * side * side, 0.0);
             let rows = self.input.len() / (3 * side * side);
             let outputs = self.network.run([rows, 3, side, side], &self.input)?;
-            let values = outputs.at(0, rows * dimensions)?;
-            vectors.extend(values.chunks_exact(dimensions).take(chunk.len()).map(Box::from));
+            let (vectors, ratings) = if self.quality.is_some() {
+                let ratings = outputs.named(QUALITY, rows)?.to_vec();
+                (outputs.named(EMBEDDING, rows * dimensions)?, ratings)
+            } else {
+                (outputs.at(0, rows * dimensions)?, vec![1.0; rows])
+            };
+            let rated = vectors.chunks_exact(dimensions).zip(ratings).take(chunk.len());
+            views.extend(rated.map(|(vector, rating)| (Box::from(vector), sound(rating))));
         }
-        Ok(vectors)
+        Ok(views)
     }
 
     pub fn take_time(&mut self) -> Duration {
@@ -102,9 +145,14 @@ impl Embedder {
     }
 }
 
+/// A rating that is no number is the worst.
+fn sound(rating: f32) -> f32 {
+    if rating.is_finite() { rating.clamp(0.0, 1.0) } else { 0.0 }
+}
+
 /// Scales to length one. A zero or non-finite vector becomes the first axis, so that no NaN ever
 /// reaches a gallery.
-fn normalise(vector: &mut [f32]) {
+fn normalize(vector: &mut [f32]) {
     let length = vector.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
     if length.is_finite() && length > 1e-12 {
         #[allow(clippy::cast_possible_truncation, reason = "a unit vector's components are f32")]
@@ -124,15 +172,15 @@ mod tests {
     #[test]
     fn vectors_have_length_one_and_are_finite() {
         let mut vector = vec![3.0, 4.0];
-        normalise(&mut vector);
+        normalize(&mut vector);
         assert_eq!(vector, [0.6, 0.8]);
         for broken in [vec![0.0, 0.0], vec![f32::NAN, 1.0], vec![f32::INFINITY, 1.0]] {
             let mut vector = broken;
-            normalise(&mut vector);
+            normalize(&mut vector);
             assert_eq!(vector, [1.0, 0.0]);
         }
         let mut huge = vec![3.0e30, 4.0e30];
-        normalise(&mut huge);
+        normalize(&mut huge);
         assert!((huge[0] - 0.6).abs() < 1e-6 && (huge[1] - 0.8).abs() < 1e-6);
     }
 }

@@ -103,7 +103,7 @@ impl SimilarityTransform {
     /// The least-squares similarity that takes each `from` to its `to` (Umeyama 1991), without
     /// reflection.
     ///
-    /// In two dimensions the problem is linear: with both sets centred and read as complex numbers,
+    /// In two dimensions the problem is linear: with both sets centerd and read as complex numbers,
     /// the factor `a + ib` is `sum(conj(p) q) / sum(|p|^2)`, so no singular value decomposition is
     /// needed. `None` when the `from` points coincide or a coordinate is not finite.
     pub fn fit<const N: usize>(from: &[Point; N], to: &[Point; N]) -> Option<Self> {

@@ -18,6 +18,7 @@ mod geometry;
 pub mod image;
 mod networks;
 mod pack;
+mod piecewise;
 mod pool;
 mod pose;
 pub mod quality;
@@ -25,6 +26,7 @@ pub mod runtime;
 mod session;
 #[cfg(test)]
 pub(crate) mod testing;
+mod verifier;
 
 pub use calibration::Calibration;
 pub use detector::Detection;
@@ -36,10 +38,11 @@ pub use geometry::{BoundingBox, Point, Rect, SimilarityTransform};
 pub use networks::{Networks, Stage, StageTimes};
 pub use pack::{
     Alignment, AnalyzerSpec, ColorOrder, DetectorFamily, DetectorSpec, EmbedderSpec, ModelFile,
-    Normalisation, Pack, PackError,
+    Normalization, Pack, PackError, VerifierSpec,
 };
+pub use piecewise::{Piecewise, PiecewiseError};
 pub use pool::{RunError, Vision, VisionOptions};
-pub use quality::{QualityFilter, Reason, reasons};
+pub use quality::{QualityFilter, QualityScale, Reason, reasons};
 
 /// A failure of the inference side; never the client's fault.
 #[derive(Debug, Error)]

@@ -11,13 +11,15 @@ use super::embedder::{Embedder, Embedding};
 use super::face::{Face, Landmarks};
 use super::geometry::BoundingBox;
 use super::pack::Alignment;
-use super::{Pack, VisionError, pose, quality};
+use super::verifier::{Verifier, once_each};
+use super::{Pack, QualityFilter, VisionError, pose, quality};
 use crate::image::Image;
 
 /// The bytes of a pack's networks, already checked against their SHA-256.
 pub(crate) struct ModelBytes {
     pub detector: Vec<u8>,
     pub embedder: Vec<u8>,
+    pub verifier: Option<Vec<u8>>,
     pub analyzer: Option<Vec<u8>>,
 }
 
@@ -26,6 +28,7 @@ impl ModelBytes {
         Ok(Self {
             detector: pack.read(&pack.detector.model)?,
             embedder: pack.read(&pack.embedder.model)?,
+            verifier: pack.verifier.as_ref().map(|spec| pack.read(&spec.model)).transpose()?,
             analyzer: pack.analyzer.as_ref().map(|spec| pack.read(&spec.model)).transpose()?,
         })
     }
@@ -54,9 +57,17 @@ pub struct StageTimes {
     pub embed: Stage,
 }
 
+/// Detections that the verifier looks at, the surest: more than an answer may hold, so that a crowd
+/// is answered in full.
+const MAX_CANDIDATES: usize = 200;
+/// A confidence below this is no face.
+const EVEN_CHANCE: f32 = 50.0;
+
 /// One worker's networks, to be used by one job at a time.
 pub struct Networks {
+    pack: Arc<Pack>,
     detector: Detector,
+    verifier: Option<Verifier>,
     embedder: Embedder,
     analyzer: Option<Analyzer>,
     /// Of the crops whose pixels tell the quality: always the same, so that packs do not differ in
@@ -69,8 +80,13 @@ pub struct Networks {
 impl Networks {
     pub(crate) fn load(pack: &Arc<Pack>, bytes: &ModelBytes) -> Result<Self, VisionError> {
         let mut networks = Self {
+            pack: Arc::clone(pack),
             detector: Detector::load(&pack.detector, &bytes.detector)?,
-            embedder: Embedder::load(&pack.embedder, &bytes.embedder)?,
+            verifier: match (&pack.verifier, &bytes.verifier) {
+                (Some(spec), Some(model)) => Some(Verifier::load(spec, model)?),
+                _ => None,
+            },
+            embedder: Embedder::load(&pack.embedder, pack.quality.as_ref(), &bytes.embedder)?,
             analyzer: match (&pack.analyzer, &bytes.analyzer) {
                 (Some(spec), Some(model)) => Some(Analyzer::load(spec, model)?),
                 _ => None,
@@ -80,18 +96,46 @@ impl Networks {
             times: StageTimes::default(),
         };
         networks.detector.warm()?;
+        networks.verifier.as_mut().map_or(Ok(()), Verifier::warm)?;
         networks.embedder.warm()?;
         networks.analyzer.as_mut().map_or(Ok(()), Analyzer::warm)?;
         networks.times();
         Ok(networks)
     }
 
-    /// All faces over the pack's score threshold, largest box area first.
+    /// All faces of an image, each once, largest box area first.
     pub fn detect(&mut self, image: &Image) -> Result<Vec<Detection>, VisionError> {
         let start = Instant::now();
-        let found = self.detector.detect(&image.pixels);
-        self.times.detect += Stage { wall: start.elapsed(), inference: self.detector.take_time() };
-        found
+        let mut found = self.detector.detect(&image.pixels)?;
+        found = self.verify(image, found)?;
+        if found.is_empty() {
+            let afar = self.detector.detect_afar(&image.pixels)?;
+            found = self.verify(image, afar)?;
+        }
+        found.sort_by(|a, b| {
+            b.bounding_box
+                .area()
+                .total_cmp(&a.bounding_box.area())
+                .then(b.confidence.total_cmp(&a.confidence))
+        });
+        let inference = self.detector.take_time()
+            + self.verifier.as_mut().map(Verifier::take_time).unwrap_or_default();
+        self.times.detect += Stage { wall: start.elapsed(), inference };
+        Ok(found)
+    }
+
+    /// Keeps the detections that are more likely faces than not; all of them if the pack has no
+    /// verifier.
+    fn verify(
+        &mut self,
+        image: &Image,
+        mut found: Vec<Detection>,
+    ) -> Result<Vec<Detection>, VisionError> {
+        let Some(verifier) = &mut self.verifier else { return Ok(found) };
+        found.truncate(MAX_CANDIDATES);
+        verifier.verify(&mut self.aligner, &image.pixels, &mut found)?;
+        found.retain(|face| face.confidence >= EVEN_CHANCE);
+        Ok(once_each(found, self.pack.detector.nms_iou))
     }
 
     /// What is known of each face, in the order given. Without an analyzer in the pack: five
@@ -131,7 +175,7 @@ impl Networks {
         };
         Face {
             bounding_box: BoundingBox::of(&face.bounding_box, size),
-            confidence: self.detector.confidence(face.score),
+            confidence: face.confidence,
             landmarks,
             pose,
             quality: quality::measure(&crop),
@@ -139,7 +183,7 @@ impl Networks {
         }
     }
 
-    /// A unit vector for each face, in the order given.
+    /// An embedding of each face, in the order given.
     pub fn embed(
         &mut self,
         image: &Image,
@@ -149,6 +193,11 @@ impl Networks {
         let embeddings = self.embedder.embed(&mut self.aligner, &image.pixels, faces);
         self.times.embed += Stage { wall: start.elapsed(), inference: self.embedder.take_time() };
         embeddings
+    }
+
+    /// Whether a filter lets a face pass by how well its view can be recognized.
+    pub fn passes(&self, embedding: &Embedding, filter: QualityFilter) -> bool {
+        self.pack.quality.as_ref().is_none_or(|scale| scale.passes(embedding.rating, filter))
     }
 
     /// Notes the time that decoding took, so that [`Self::times`] tells the whole story.
@@ -257,7 +306,7 @@ mod tests {
         });
         let [(level, first), (tilted, second)] = turned.await.expect("runs");
         assert!((tilted - level - 20.0).abs() < 4.0, "{level} {tilted}");
-        let cosine: f32 = first.iter().zip(&second).map(|(a, b)| a * b).sum();
+        let cosine: f32 = first.vector.iter().zip(&second.vector).map(|(a, b)| a * b).sum();
         assert!(cosine > 0.8, "{cosine}");
     }
 }

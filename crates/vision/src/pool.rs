@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_face_is_found_and_recognised() {
+    async fn a_face_is_found_and_recognized() {
         let Some(reference) = reference() else { return };
         let embed = |image: crate::image::Image| {
             reference.vision.run(move |networks| {
@@ -175,7 +175,7 @@ mod tests {
                 let [left_eye, right_eye, nose, left_mouth, right_mouth] = faces[0].landmarks;
                 assert!(left_eye.x < right_eye.x && left_mouth.x < right_mouth.x);
                 assert!(left_eye.y < nose.y && nose.y < left_mouth.y && nose.y < right_mouth.y);
-                networks.embed(&image, &[&faces[0]]).expect("embeds").remove(0)
+                networks.embed(&image, &[&faces[0]]).expect("embeds").remove(0).vector
             })
         };
         let (first, second) = (

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::aligner::Crop;
 use super::face::{Face, Quality};
+use super::piecewise::Piecewise;
 
 /// The part of an aligned 112-pixel crop that is face and not background, as fractions of its side.
 const FACE_LEFT: f32 = 0.18;
@@ -46,8 +47,8 @@ pub(crate) fn measure(crop: &Crop) -> Quality {
         })
         .collect();
     let (mean, variance) = moments(rows.iter().flatten().copied());
-    let laplacian = rows.windows(3).flat_map(|neighbours| {
-        let [above, row, below] = neighbours else { unreachable!("windows of three") };
+    let laplacian = rows.windows(3).flat_map(|neighbors| {
+        let [above, row, below] = neighbors else { unreachable!("windows of three") };
         (1..row.len() - 1)
             .map(move |x| above[x] + below[x] + row[x - 1] + row[x + 1] - 4.0 * row[x])
     });
@@ -111,7 +112,7 @@ struct Bar {
     /// Longer side of the box over the longer side of the image. The API's smallest face is 40
     /// pixels in 1920, which is 0.021.
     relative_size: f32,
-    /// Longer side of the box in pixels: below, there is too little detail to recognise anyone.
+    /// Longer side of the box in pixels: below, there is too little detail to recognize anyone.
     pixels: f32,
 }
 
@@ -127,6 +128,43 @@ impl QualityFilter {
             Self::Medium => bar(45.0, 35.0, 40.0, 30.0, 95.0, 0.021, 45.0),
             Self::High => bar(30.0, 25.0, 50.0, 60.0, 99.0, 0.040, 80.0),
         }
+    }
+}
+
+/// The embedder's rating of its own view of a face: what weight it has in a comparison, and which
+/// filter lets it pass.
+///
+/// A rating is the cosine to expect between the embedding of this view and that of a clear, upright
+/// one, 0..=1. A poor view would make strangers alike, because what the embedder then sees is the
+/// blur or the bar and not the person; the weight takes that back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QualityScale {
+    weight: Piecewise,
+    /// The least ratings that pass `LOW`, `AUTO`, `MEDIUM` and `HIGH`.
+    bars: [f32; 4],
+}
+
+impl QualityScale {
+    pub(crate) fn new(weight: Piecewise, bars: [f32; 4]) -> Self {
+        Self { weight, bars }
+    }
+
+    /// The length, 0..=1, of a vector of this rating; never decreasing.
+    pub fn weight(&self, rating: f32) -> f32 {
+        self.weight.at(rating)
+    }
+
+    /// Whether a filter lets a face of this rating pass.
+    pub fn passes(&self, rating: f32, filter: QualityFilter) -> bool {
+        let [low, auto, medium, high] = self.bars;
+        let bar = match filter {
+            QualityFilter::None => return true,
+            QualityFilter::Low => low,
+            QualityFilter::Auto => auto,
+            QualityFilter::Medium => medium,
+            QualityFilter::High => high,
+        };
+        rating >= bar
     }
 }
 

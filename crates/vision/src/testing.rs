@@ -62,7 +62,7 @@ fn reference_pack(models: &Path) -> (TempDir, Pack) {
         r#"
 name = "reference"
 version = "1"
-licence = "Apache-2.0"
+license = "Apache-2.0"
 [detector]
 file = "detector.onnx"
 sha256 = "{detector}"

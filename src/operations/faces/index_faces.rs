@@ -7,18 +7,19 @@ use sha2::{Digest, Sha256};
 use tracing::debug;
 use uuid::{Uuid, uuid};
 
-use crate::operations::error::{OperationError, OperationResult};
+use crate::operations::support::context::store_error;
 use crate::operations::support::face::{AttributeList, BoundingBox, FaceDetail, Wanted};
-use crate::operations::support::scene::{FilterName, ModelRules, Scene, filter_or};
+use crate::operations::support::scene::{FilterName, ModelRules, Scene, Vector, filter_or};
 use crate::operations::support::{Context, IMAGE_BODY_BYTES};
 use crate::shapes::Image;
 use crate::shapes::{CollectionId, ExternalImageId, MaxFacesToIndex};
+use aws_json::ApiResult;
 use aws_json::Number;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 use aws_json::shapes::Choice;
-use lookalike_store::{self, NewFace};
-use lookalike_vision::{self, Embedding, QualityFilter, Reason};
+use lookalike_store::{self, MAX_FACES_PER_COLLECTION, NewFace};
+use lookalike_vision::{self, Networks, QualityFilter, Reason};
 
 /// The name space of image ids, which AWS derives from names too (UUID version 3).
 const IMAGE_IDS: Uuid = uuid!("9f2c0b5e-6a0e-4c0d-9d53-8a7a5f1f6a11");
@@ -76,7 +77,7 @@ struct UnindexedFace {
 
 /// What was decided about the faces of one image, by index into the scene.
 struct Selection {
-    indexed: Vec<(usize, Embedding)>,
+    indexed: Vec<(usize, Vector)>,
     refused: Vec<(usize, Vec<Reason>)>,
 }
 
@@ -86,9 +87,8 @@ impl Operation for IndexFaces {
     type Context = Context;
     type Input = Input;
     type Output = Output;
-    type Error = OperationError;
 
-    async fn run(context: &Context, input: Input) -> OperationResult<Output> {
+    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
         let place = input.image.into_inner().place()?;
         let collection = context.searchable_collection(&input.collection_id).await?;
         let rules = ModelRules::of(&collection.model_version);
@@ -104,20 +104,15 @@ impl Operation for IndexFaces {
         let (image_sha256, scene, selection) = context
             .with_networks(move |networks| {
                 let image_sha256: [u8; 32] = Sha256::digest(&*bytes).into();
-                let scene = Scene::look(networks, &bytes, rules)?;
-                let (chosen, refused) = select(&scene, filter, max_faces);
-                let embeddings = scene.embed(networks, &chosen)?;
-                Ok((
-                    image_sha256,
-                    scene,
-                    Selection { indexed: chosen.into_iter().zip(embeddings).collect(), refused },
-                ))
+                let mut scene = Scene::look(networks, &bytes, rules)?;
+                let selection = select(&mut scene, networks, filter, max_faces)?;
+                Ok((image_sha256, scene, selection))
             })
             .await?;
 
         let started = Instant::now();
         let new = lookalike_store::IndexFaces {
-            collection: collection.clone(),
+            collection: collection.key,
             image_sha256,
             image_id: image_id(&image_sha256, external_image_id.as_deref()),
             external_image_id,
@@ -125,10 +120,16 @@ impl Operation for IndexFaces {
             faces: selection
                 .indexed
                 .iter()
-                .map(|(index, embedding)| new_face(&scene, *index, embedding))
+                .map(|(index, vector)| new_face(&scene, *index, vector))
                 .collect(),
+            max_faces: MAX_FACES_PER_COLLECTION,
         };
-        let stored = context.app.store.index_faces(new).await?;
+        let stored = context
+            .app
+            .store
+            .index_faces(new)
+            .await
+            .map_err(|error| store_error(error, &collection.name, ""))?;
         debug!(target: "lookalike::stages", store = started.elapsed().as_secs_f64() * 1000.0, "faces stored");
 
         let wanted = Wanted::from(input.detection_attributes);
@@ -157,35 +158,47 @@ impl Operation for IndexFaces {
 /// `max_faces`, those that the default filter would refuse, then the smallest. Both lists are
 /// largest first.
 fn select(
-    scene: &Scene,
+    scene: &mut Scene,
+    networks: &mut Networks,
     filter: QualityFilter,
     max_faces: usize,
-) -> (Vec<usize>, Vec<(usize, Vec<Reason>)>) {
-    let mut chosen = scene.passing(filter);
-    if chosen.len() > max_faces {
-        let (good, poor): (Vec<usize>, Vec<usize>) = chosen
+) -> ApiResult<Selection> {
+    let mut candidates = scene.passing(filter);
+    if candidates.len() > max_faces {
+        let (good, poor): (Vec<usize>, Vec<usize>) = candidates
             .into_iter()
             .partition(|&index| scene.reasons(index, QualityFilter::Auto).is_empty());
-        chosen = good.into_iter().chain(poor).take(max_faces).collect();
-        chosen.sort_unstable();
+        candidates = [good, poor].concat();
     }
-    let others = (0..scene.faces.len()).filter(|index| !chosen.contains(index));
+    // No more faces are embedded than are kept or turn out not to be recognizable.
+    let mut indexed = Vec::new();
+    let mut candidates = candidates.into_iter();
+    while indexed.len() < max_faces {
+        let next: Vec<usize> = candidates.by_ref().take(max_faces - indexed.len()).collect();
+        if next.is_empty() {
+            break;
+        }
+        indexed.extend(scene.recognize(networks, &next, filter)?);
+    }
+    indexed.sort_unstable_by_key(|(index, _)| *index);
+    let others =
+        (0..scene.faces.len()).filter(|index| indexed.iter().all(|(chosen, _)| chosen != index));
     let refused = others.map(|index| match scene.reasons(index, filter) {
         none if none.is_empty() => (index, vec![Reason::ExceedsMaxFaces]),
         reasons => (index, reasons),
     });
     let refused = refused.collect();
-    (chosen, refused)
+    Ok(Selection { indexed, refused })
 }
 
-fn new_face(scene: &Scene, index: usize, embedding: &Embedding) -> NewFace {
+fn new_face(scene: &Scene, index: usize, vector: &Vector) -> NewFace {
     let face = &scene.faces[index];
     let lookalike_vision::BoundingBox { left, top, width, height } = face.bounding_box;
     NewFace {
         ordinal: u32::try_from(index).unwrap_or(u32::MAX),
         bounding_box: lookalike_store::BoundingBox { left, top, width, height },
         confidence: face.confidence,
-        vector: embedding.to_vec(),
+        vector: vector.to_vec(),
     }
 }
 

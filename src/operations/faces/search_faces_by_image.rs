@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::face::BoundingBox;
 use crate::operations::support::matches::{self, FaceMatch, MatchOptions};
 use crate::operations::support::scene::{FilterName, Scene, filter_or};
@@ -13,7 +12,7 @@ use aws_json::Number;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 use aws_json::shapes::Choice;
-use aws_json::{ApiError, ErrorCode};
+use aws_json::{ApiError, ApiResult, ErrorCode};
 use lookalike_vision::QualityFilter;
 
 pub struct SearchFacesByImage;
@@ -45,9 +44,8 @@ impl Operation for SearchFacesByImage {
     type Context = Context;
     type Input = Input;
     type Output = Output;
-    type Error = OperationError;
 
-    async fn run(context: &Context, input: Input) -> OperationResult<Output> {
+    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
         let place = input.image.into_inner().place()?;
         let collection = context.searchable_collection(&input.collection_id).await?;
         let rules = context.newest_rules();
@@ -56,8 +54,7 @@ impl Operation for SearchFacesByImage {
         let (face, probe) = context
             .with_networks(move |networks| {
                 let mut scene = Scene::look(networks, &bytes, rules)?;
-                let largest = *scene.passing(filter).first().ok_or_else(no_faces)?;
-                let probe = scene.embed(networks, &[largest])?.swap_remove(0);
+                let (largest, probe) = scene.largest(networks, filter)?.ok_or_else(no_faces)?;
                 Ok((scene.faces.swap_remove(largest), probe))
             })
             .await?;

@@ -2,17 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::face::{BoundingBox, ComparedFace};
 use crate::operations::support::scene::{FilterName, Scene, filter_or};
 use crate::operations::support::{Context, IMAGE_BODY_BYTES};
 use crate::shapes::Image;
 use crate::shapes::Percent;
-use aws_json::ApiError;
 use aws_json::Number;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 use aws_json::shapes::Choice;
+use aws_json::{ApiError, ApiResult};
 use lookalike_search::cosine;
 use lookalike_vision::QualityFilter;
 
@@ -63,9 +62,8 @@ impl Operation for CompareFaces {
     type Context = Context;
     type Input = Input;
     type Output = Output;
-    type Error = OperationError;
 
-    async fn run(context: &Context, input: Input) -> OperationResult<Output> {
+    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
         let rules = context.newest_rules();
         let filter = filter_or(input.quality_filter.as_ref(), QualityFilter::None);
         let threshold =
@@ -76,21 +74,17 @@ impl Operation for CompareFaces {
             (context.image_bytes(source).await?, context.image_bytes(target).await?);
         let (source, largest, target, cosines) = context
             .with_networks(move |networks| {
-                let source = Scene::look(networks, &source, rules)?;
+                let mut source = Scene::look(networks, &source, rules)?;
                 // AWS says no more than this when either image shows no usable face.
-                let largest =
-                    *source.passing(filter).first().ok_or_else(ApiError::invalid_parameters)?;
-                let target = Scene::look(networks, &target, rules)?;
-                let passing = target.passing(filter);
-                if passing.is_empty() {
+                let (largest, probe) =
+                    source.largest(networks, filter)?.ok_or_else(ApiError::invalid_parameters)?;
+                let mut target = Scene::look(networks, &target, rules)?;
+                let others = target.recognize(networks, &target.passing(filter), filter)?;
+                if others.is_empty() {
                     return Err(ApiError::invalid_parameters());
                 }
-                let probe = source.embed(networks, &[largest])?.swap_remove(0);
-                let others = target.embed(networks, &passing)?;
-                let cosines: Vec<(usize, f32)> = passing
-                    .into_iter()
-                    .zip(others.iter().map(|other| cosine(&probe, other)))
-                    .collect();
+                let cosines: Vec<(usize, f32)> =
+                    others.iter().map(|(index, other)| (*index, cosine(&probe, other))).collect();
                 Ok((source, largest, target, cosines))
             })
             .await?;

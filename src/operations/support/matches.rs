@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::Context;
+use super::context::store_error;
 use super::stored_face::StoredFace;
 use crate::gallery::{Gallery, Kind};
-use crate::operations::error::OperationResult;
 use crate::shapes::{MaxFaces, MaxUserResults, Percent};
 use aws_json::Number;
-use aws_json::{ApiError, ErrorCode};
+use aws_json::{ApiError, ApiResult, ErrorCode};
 use lookalike_store::{Collection, CollectionKey, Face, Store, StoreResult, User};
 
 const DEFAULT_THRESHOLD: f32 = 80.0;
@@ -128,7 +128,7 @@ pub async fn faces(
     collection: &Collection,
     probe: &[f32],
     options: MatchOptions,
-) -> OperationResult<Vec<FaceMatch>> {
+) -> ApiResult<Vec<FaceMatch>> {
     let calibration = &context.app.vision.pack().calibration;
     let floor = calibration.cosine_floor(options.threshold);
     let best =
@@ -147,7 +147,7 @@ pub async fn users(
     collection: &Collection,
     probe: &[f32],
     options: MatchOptions,
-) -> OperationResult<Vec<UserMatch>> {
+) -> ApiResult<Vec<UserMatch>> {
     let calibration = &context.app.vision.pack().calibration;
     let floor = calibration.cosine_floor(options.threshold);
     let best =
@@ -169,17 +169,22 @@ async fn best<T: Searched>(
     probe: &[f32],
     floor: f32,
     options: &MatchOptions,
-) -> OperationResult<Vec<(f32, T)>> {
+) -> ApiResult<Vec<(f32, T)>> {
     let mut best = Vec::new();
     let mut gone = 0;
     for _ in 0..MOST_SCANS {
         // One more where the searched row itself will be among the hits.
         let asked = options.most + usize::from(options.except.is_some()) + gone;
-        let hits = gallery.search(collection.key, T::KIND, probe, floor, asked).await?;
+        let hits = gallery
+            .search(collection.key, T::KIND, probe, floor, asked)
+            .await
+            .map_err(ApiError::internal)?;
         let found_all = hits.len() < asked;
         let rows: Vec<i64> =
             hits.iter().map(|hit| hit.id).filter(|row| Some(*row) != options.except).collect();
-        let found = T::by_rows(store, collection.key, &rows).await?;
+        let found = T::by_rows(store, collection.key, &rows)
+            .await
+            .map_err(|error| store_error(error, &collection.name, ""))?;
         gone = rows.len() - found.len();
         let cosines: HashMap<i64, f32> = hits.into_iter().map(|hit| (hit.id, hit.cosine)).collect();
         best = found.into_iter().map(|found| (cosines[&found.row()], found)).collect();

@@ -1,16 +1,14 @@
 //! What the networks see in the image of a request.
 
+use std::collections::BTreeSet;
 use std::time::Instant;
 
-use image::{RgbImage, imageops};
 use tracing::debug;
 
 use aws_json::shapes::{Choice, Named};
 use aws_json::{ApiError, ApiResult, ErrorCode};
 use lookalike_vision::image::{self as pixels, DecodeError, Image, MAX_SIDE};
-use lookalike_vision::{
-    Detection, Embedding, Face, Networks, Point, QualityFilter, Reason, Rect, quality,
-};
+use lookalike_vision::{Detection, Face, Networks, QualityFilter, Reason, quality};
 
 /// Most faces that one image answers.
 pub const MAX_FACES: usize = 100;
@@ -52,6 +50,8 @@ pub struct Scene {
     /// version estimates it.
     pub orientation: Option<&'static str>,
     image: Image,
+    /// The faces whose vectors the filter refused.
+    unrecognizable: BTreeSet<usize>,
 }
 
 impl Scene {
@@ -61,14 +61,11 @@ impl Scene {
         let image = pixels::decode(bytes).map_err(decode_error)?;
         networks.decoded(started.elapsed());
         let mut detections = networks.detect(&image).map_err(ApiError::internal)?;
-        let mut orientation = None;
-        if rules.estimates_orientation() && !image.had_orientation {
-            let (name, turned) = estimate_orientation(networks, &image, detections)?;
-            (orientation, detections) = (Some(name), turned);
-        }
+        let estimates = rules.estimates_orientation() && !image.had_orientation;
+        let orientation = estimates.then(|| orientation(&detections));
         detections.truncate(rules.max_faces());
         let faces = networks.analyze(&image, &detections).map_err(ApiError::internal)?;
-        Ok(Self { detections, faces, orientation, image })
+        Ok(Self { detections, faces, orientation, image, unrecognizable: BTreeSet::new() })
     }
 
     /// The upright image's width and height in pixels.
@@ -76,9 +73,14 @@ impl Scene {
         self.image.pixels.dimensions()
     }
 
-    /// Why the filter refuses a face; empty when it does not.
+    /// Why the filter refuses a face; empty when it does not. Whether a face can be recognized is
+    /// known only after [`Self::recognize`].
     pub fn reasons(&self, index: usize, filter: QualityFilter) -> Vec<Reason> {
-        quality::reasons(&self.faces[index], self.size(), filter)
+        let mut reasons = quality::reasons(&self.faces[index], self.size(), filter);
+        if self.unrecognizable.contains(&index) && !reasons.contains(&Reason::LowFaceQuality) {
+            reasons.push(Reason::LowFaceQuality);
+        }
+        reasons
     }
 
     /// The indexes of the faces that the filter lets pass, largest first.
@@ -86,15 +88,47 @@ impl Scene {
         (0..self.faces.len()).filter(|&index| self.reasons(index, filter).is_empty()).collect()
     }
 
-    /// The vectors of some of the faces.
-    pub fn embed(&self, networks: &mut Networks, indexes: &[usize]) -> ApiResult<Vec<Embedding>> {
+    /// The largest face that the filter lets pass and that can be recognized, with its vector.
+    pub fn largest(
+        &mut self,
+        networks: &mut Networks,
+        filter: QualityFilter,
+    ) -> ApiResult<Option<(usize, Vector)>> {
+        for index in self.passing(filter) {
+            let recognized = self.recognize(networks, &[index], filter)?;
+            if let Some(found) = recognized.into_iter().next() {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The vectors of those of the faces that can be recognized as well as the filter demands;
+    /// [`Self::reasons`] then states why the others are refused.
+    pub fn recognize(
+        &mut self,
+        networks: &mut Networks,
+        indexes: &[usize],
+        filter: QualityFilter,
+    ) -> ApiResult<Vec<(usize, Vector)>> {
         let chosen: Vec<&Detection> =
             indexes.iter().map(|&index| &self.detections[index]).collect();
-        let embeddings = networks.embed(&self.image, &chosen).map_err(ApiError::internal);
+        let embeddings = networks.embed(&self.image, &chosen).map_err(ApiError::internal)?;
         log_stages(networks);
-        embeddings
+        let mut recognized = Vec::with_capacity(indexes.len());
+        for (&index, embedding) in indexes.iter().zip(embeddings) {
+            if networks.passes(&embedding, filter) {
+                recognized.push((index, embedding.vector));
+            } else {
+                self.unrecognizable.insert(index);
+            }
+        }
+        Ok(recognized)
     }
 }
+
+/// A face as the search compares it.
+pub type Vector = Box<[f32]>;
 
 /// What the client reads of an image that cannot be used.
 fn decode_error(error: DecodeError) -> ApiError {
@@ -114,63 +148,21 @@ fn decode_error(error: DecodeError) -> ApiError {
     refusal.because(error)
 }
 
-/// Takes a point of a turned image back into the image as it is, whose width and height come first.
-type Back = fn(f32, f32, Point) -> Point;
-
-/// Looks at an image as AWS's early models did: the turn with the surest faces counts. The faces
-/// come back in the coordinates of the image as it is.
-fn estimate_orientation(
-    networks: &mut Networks,
-    image: &Image,
-    upright: Vec<Detection>,
-) -> ApiResult<(&'static str, Vec<Detection>)> {
-    let mut best = ("ROTATE_0", upright);
-    let (width, height) = image.pixels.dimensions();
-    #[expect(clippy::cast_precision_loss, reason = "image sides are far below 2^24")]
-    let (width, height) = (width as f32, height as f32);
-    let sureness = |faces: &[Detection]| faces.iter().map(|face| face.score).sum::<f32>();
-    let turns: [(&str, RgbImage, Back); 3] = [
-        ("ROTATE_90", imageops::rotate90(&image.pixels), |_, height, p| Point {
-            x: p.y,
-            y: height - p.x,
-        }),
-        ("ROTATE_180", imageops::rotate180(&image.pixels), |width, height, p| Point {
-            x: width - p.x,
-            y: height - p.y,
-        }),
-        ("ROTATE_270", imageops::rotate270(&image.pixels), |width, _, p| Point {
-            x: width - p.y,
-            y: p.x,
-        }),
-    ];
-    for (name, turned, back) in turns {
-        let found = networks
-            .detect(&Image { pixels: turned, had_orientation: false })
-            .map_err(ApiError::internal)?;
-        if sureness(&found) > sureness(&best.1) {
-            best = (
-                name,
-                found
-                    .into_iter()
-                    .map(|face| turn_back(face, |point| back(width, height, point)))
-                    .collect(),
-            );
-        }
+/// How far an image has to be turned, clockwise, to set its faces upright: the mean roll of their
+/// eye lines, in which a face counts by its area, to the nearest quarter.
+fn orientation(faces: &[Detection]) -> &'static str {
+    let (x, y) = faces.iter().fold((0.0, 0.0), |(x, y), face| {
+        let [left_eye, right_eye, ..] = face.landmarks;
+        let (dx, dy) = (right_eye.x - left_eye.x, right_eye.y - left_eye.y);
+        let weight = face.bounding_box.area() / dx.hypot(dy).max(f32::EPSILON);
+        (x + weight * dx, y + weight * dy)
+    });
+    match y.atan2(x).to_degrees() {
+        roll if roll.abs() <= 45.0 => "ROTATE_0",
+        roll if roll.abs() >= 135.0 => "ROTATE_180",
+        roll if roll < 0.0 => "ROTATE_90",
+        _ => "ROTATE_270",
     }
-    Ok(best)
-}
-
-fn turn_back(face: Detection, back: impl Fn(Point) -> Point) -> Detection {
-    let Rect { left, top, width, height } = face.bounding_box;
-    let (a, b) =
-        (back(Point { x: left, y: top }), back(Point { x: left + width, y: top + height }));
-    let bounding_box = Rect {
-        left: a.x.min(b.x),
-        top: a.y.min(b.y),
-        width: (a.x - b.x).abs(),
-        height: (a.y - b.y).abs(),
-    };
-    Detection { bounding_box, landmarks: face.landmarks.map(back), score: face.score }
 }
 
 /// Tells where the time of an image went, for the benchmarks and for the curious.

@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::face::{FaceDetail, Wanted};
 use crate::operations::support::matches::{self, MatchOptions, UserMatch};
 use crate::operations::support::scene::{FilterName, Scene, filter_or};
 use crate::operations::support::{Context, IMAGE_BODY_BYTES};
 use crate::shapes::Image;
 use crate::shapes::{CollectionId, MaxUserResults, Percent};
+use aws_json::ApiResult;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 use aws_json::shapes::Choice;
@@ -64,9 +64,8 @@ impl Operation for SearchUsersByImage {
     type Context = Context;
     type Input = Input;
     type Output = Output;
-    type Error = OperationError;
 
-    async fn run(context: &Context, input: Input) -> OperationResult<Output> {
+    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
         let place = input.image.into_inner().place()?;
         let collection = context.searchable_collection(&input.collection_id).await?;
         let rules = context.newest_rules();
@@ -74,13 +73,8 @@ impl Operation for SearchUsersByImage {
         let bytes = context.image_bytes(place).await?;
         let (scene, searched) = context
             .with_networks(move |networks| {
-                let scene = Scene::look(networks, &bytes, rules)?;
-                let searched = match scene.passing(filter).first() {
-                    Some(&largest) => {
-                        Some((largest, scene.embed(networks, &[largest])?.swap_remove(0)))
-                    }
-                    None => None,
-                };
+                let mut scene = Scene::look(networks, &bytes, rules)?;
+                let searched = scene.largest(networks, filter)?;
                 Ok((scene, searched))
             })
             .await?;

@@ -62,7 +62,7 @@ def toml(pack: Path, figures: dict[str, dict]) -> str:
     embedder = f"size = 112\n{RGB}\ndimensions = 128\nflip = {str(FLIP).lower()}"
     points = f"cosine = {list(curve['cosine'])}\nsimilarity = {list(curve['similarity'])}"
     parts = [
-        f'name = "default"\nversion = "{VERSION}"\nlicence = "{LICENCE}"\n'
+        f'name = "default"\nversion = "{VERSION}"\nlicense = "{LICENCE}"\n'
         f'description = "{DESCRIPTION}"\n',
         entry(pack, "detector", detector),
         entry(pack, "embedder", embedder),

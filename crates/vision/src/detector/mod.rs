@@ -27,8 +27,10 @@ pub struct Detection {
     pub bounding_box: Rect,
     /// Image-left eye, image-right eye, nose tip, image-left and image-right mouth corner.
     pub landmarks: [Point; 5],
-    /// 0..=1.
+    /// The detector's own, 0..=1.
     pub score: f32,
+    /// How likely this is a face, 0..=100.
+    pub confidence: f32,
 }
 
 impl Detection {
@@ -36,7 +38,7 @@ impl Detection {
         Self {
             bounding_box: self.bounding_box.scaled(factor),
             landmarks: self.landmarks.map(|point| Point::new(point.x * factor, point.y * factor)),
-            score: self.score,
+            ..*self
         }
     }
 
@@ -53,13 +55,6 @@ impl Detection {
 const STRIDES: [usize; 3] = [8, 16, 32];
 /// Input sides are multiples of the largest stride.
 const MULTIPLE: usize = 32;
-/// Longest side of the network's input, for networks that take any size. The smallest face that the
-/// API promises to find, 40 pixels in 1920, is 16 pixels wide at this size: measured, that is where
-/// the reference detector's recall reaches 100 % (14 pixels: 93 %).
-const LONGEST_SIDE: u32 = 768;
-/// Smaller images are enlarged to this longest side: the landmarks of faces of few pixels are
-/// coarse, and alignment rests on them.
-const SHORTEST_SIDE: u32 = 256;
 /// Where nothing is found, a face may be larger than what the network saw in training: one more
 /// look from afar costs a tenth.
 const AFAR_SIDE: u32 = 256;
@@ -96,33 +91,32 @@ impl Detector {
         self.detect(&RgbImage::new(160, 160)).map(drop)
     }
 
-    /// Every face over the threshold, largest box area first.
+    /// Every face over the threshold, the surest first, each once.
     pub fn detect(&mut self, image: &RgbImage) -> Result<Vec<Detection>, VisionError> {
-        let mut candidates = self.pass(image, LONGEST_SIDE)?;
-        if candidates.is_empty()
-            && image.width().max(image.height()) > AFAR_SIDE
-            && self.network.fixed_size().is_none()
-        {
-            candidates = self.pass(image, AFAR_SIDE)?;
-        }
-        let mut faces = suppress(candidates, self.spec.nms_iou);
-        let frame = Rect {
-            left: 0.0,
-            top: 0.0,
-            width: image.width() as f32,
-            height: image.height() as f32,
-        };
-        faces.retain(|face| face.bounding_box.overlap(&frame) > 0.0);
-        faces.sort_by(|a, b| {
-            b.bounding_box
-                .area()
-                .total_cmp(&a.bounding_box.area())
-                .then(b.score.total_cmp(&a.score))
-        });
-        Ok(faces)
+        self.look(image, self.spec.max_side)
     }
 
-    /// One run with the image's longest side at most `longest` and at least `SHORTEST_SIDE`, its
+    /// The same from afar, for faces larger than what the network saw in training; nothing where
+    /// the network's size is fixed or the image is small.
+    pub fn detect_afar(&mut self, image: &RgbImage) -> Result<Vec<Detection>, VisionError> {
+        if self.network.fixed_size().is_some() || image.width().max(image.height()) <= AFAR_SIDE {
+            return Ok(Vec::new());
+        }
+        self.look(image, AFAR_SIDE)
+    }
+
+    fn look(&mut self, image: &RgbImage, longest: u32) -> Result<Vec<Detection>, VisionError> {
+        let mut faces = self.pass(image, longest)?;
+        let (width, height) = image.dimensions();
+        let frame = Rect { left: 0.0, top: 0.0, width: width as f32, height: height as f32 };
+        faces.retain(|face| face.bounding_box.overlap(&frame) > 0.0);
+        for face in &mut faces {
+            face.confidence = self.confidence(face.score);
+        }
+        Ok(suppress(faces, self.spec.nms_iou))
+    }
+
+    /// One run with the image's longest side at most `longest` and at least `min_side`, its
     /// aspect kept; boxes come back in image pixels, not yet suppressed.
     fn pass(&mut self, image: &RgbImage, longest: u32) -> Result<Vec<Detection>, VisionError> {
         let (image_width, image_height) = image.dimensions();
@@ -131,7 +125,7 @@ impl Detector {
             .fixed_size()
             .map_or((longest, longest), |(height, width)| (width as u32, height as u32));
         let ratio = |room: u32, side: u32| f64::from(room) / f64::from(side);
-        let enlarged = ratio(SHORTEST_SIDE, image_width.max(image_height)).max(1.0);
+        let enlarged = ratio(self.spec.min_side, image_width.max(image_height)).max(1.0);
         let scale = ratio(room.0, image_width).min(ratio(room.1, image_height)).min(enlarged);
         let side = |length: u32| ((f64::from(length) * scale).round() as u32).max(1);
         let (width, height) = (side(image_width), side(image_height));
@@ -139,7 +133,7 @@ impl Detector {
         let (rows, columns) = self.network.fixed_size().unwrap_or((padded(height), padded(width)));
         let canvas = self.canvas(image, (width, height), (columns, rows));
         self.input.clear();
-        append_planes(&canvas, &self.spec.normalisation, &mut self.input);
+        append_planes(&canvas, &self.spec.normalization, &mut self.input);
         let outputs = self.network.run([1, 3, rows, columns], &self.input)?;
         let threshold = self.spec.score_threshold;
         let found = match self.spec.family {
@@ -175,7 +169,7 @@ impl Detector {
     ///
     /// Logistic between the pack's threshold, which is 73, and 1, which is 99.99: scores of clear
     /// faces crowd below 1 while the API's published confidences of clear faces are above 99.
-    pub fn confidence(&self, score: f32) -> f32 {
+    fn confidence(&self, score: f32) -> f32 {
         let above =
             (score - self.spec.score_threshold) / (1.0 - self.spec.score_threshold).max(0.01);
         100.0 / (1.0 + (-1.0 - 8.0 * above).exp())
@@ -186,10 +180,10 @@ impl Detector {
     }
 }
 
-/// Greedy non-maximum suppression: the best score stays, and what overlaps it by more than `iou`
-/// goes.
-fn suppress(mut candidates: Vec<Detection>, iou: f32) -> Vec<Detection> {
-    candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
+/// Greedy non-maximum suppression: the surest stays, and what overlaps it by more than `iou` goes.
+/// The surest comes first.
+pub(crate) fn suppress(mut candidates: Vec<Detection>, iou: f32) -> Vec<Detection> {
+    candidates.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
     let mut kept: Vec<Detection> = Vec::new();
     for candidate in candidates {
         if kept.iter().all(|better| better.bounding_box.iou(&candidate.bounding_box) <= iou) {
@@ -209,6 +203,7 @@ mod tests {
             bounding_box: Rect { left, top: 0.0, width: 10.0, height: 10.0 },
             landmarks: [Point::new(left, 1.0); 5],
             score,
+            confidence: 100.0 * score,
         }
     }
 
@@ -222,7 +217,7 @@ mod tests {
 
     /// A generated face pasted into a plain frame so that its box is `part` of the frame's height.
     fn framed(face: &RgbImage, part: f32, side: u32) -> RgbImage {
-        // In these 512-pixel pictures the box is 390 pixels high, from 83 to 473, and centred.
+        // In these 512-pixel pictures the box is 390 pixels high, from 83 to 473, and centerd.
         let size = (part * side as f32 * 512.0 / 390.0) as u32;
         let picture = Resizer::default().resize(face, (size, size));
         let mut frame = RgbImage::from_pixel(side, side, image::Rgb([110; 3]));
@@ -249,7 +244,11 @@ mod tests {
             [(0.029, 1920), (0.1, 640), (0.5, 300), (0.9, 640), (0.95, 900), (1.05, 800)]
         {
             let found = reference.faces[..3].iter().filter(|face| {
-                let faces = detector.detect(&framed(&face.pixels, part, side)).expect("detects");
+                let frame = framed(&face.pixels, part, side);
+                let mut faces = detector.detect(&frame).expect("detects");
+                if faces.is_empty() {
+                    faces = detector.detect_afar(&frame).expect("detects");
+                }
                 faces.first().is_some_and(|face| {
                     (face.bounding_box.height / (part * side as f32) - 1.0).abs() < 0.35
                 })
@@ -260,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn unsound_boxes_are_recognised() {
+    fn unsound_boxes_are_recognized() {
         assert!(at(0.0, 0.5).is_sound());
         assert!(!at(f32::NAN, 0.5).is_sound());
         let mut flat = at(0.0, 0.5);

@@ -76,6 +76,7 @@ impl Level<'_> {
                         Point::new(x + points[2 * i] * stride, y + points[2 * i + 1] * stride)
                     }),
                     score: score.min(1.0),
+                    confidence: 0.0,
                 });
             }
         }

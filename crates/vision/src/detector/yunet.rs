@@ -48,7 +48,7 @@ struct Level<'a> {
     class: &'a [f32],
     /// `[cells]`, probability that the cell has an object.
     object: &'a [f32],
-    /// `[cells, 4]`: centre offset in cells, logarithm of the size in cells.
+    /// `[cells, 4]`: center offset in cells, logarithm of the size in cells.
     boxes: &'a [f32],
     /// `[cells, 5, 2]`: offset in cells.
     landmarks: &'a [f32],
@@ -80,6 +80,7 @@ impl Level<'_> {
                         )
                     }),
                     score,
+                    confidence: 0.0,
                 });
             }
         }
