@@ -26,6 +26,8 @@ pub enum Reply {
     TooLarge,
     /// A body that did not arrive in time or broke off.
     Incomplete,
+    /// A body whose chunks are not framed as HTTP demands.
+    Malformed,
 }
 
 impl Reply {
@@ -37,6 +39,7 @@ impl Reply {
             Self::UnknownMediaType => StatusCode::NOT_FOUND,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Incomplete => StatusCode::REQUEST_TIMEOUT,
+            Self::Malformed => StatusCode::BAD_REQUEST,
         }
     }
 
@@ -47,7 +50,7 @@ impl Reply {
             Self::Error(error) => (envelope(&error, request_id), true),
             Self::MissingToken => (MISSING_TOKEN.into(), false),
             Self::UnknownMediaType => (UNKNOWN_OPERATION.into(), false),
-            Self::TooLarge | Self::Incomplete => (Vec::new(), false),
+            Self::TooLarge | Self::Incomplete | Self::Malformed => (Vec::new(), false),
         };
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = status;
