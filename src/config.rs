@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::catalog::ModelsCommand;
 use crate::objects::S3Location;
 use crate::operations::Rekognition;
+use crate::server::browsers::{AllowedOrigin, parse_host_name};
 use aws_json::{RateLimit, Service as _};
 
 /// A self-hosted server that speaks Amazon Rekognition's face API with real inference.
@@ -52,6 +53,8 @@ pub struct ServeConfig {
     pub vision: VisionConfig,
     #[command(flatten)]
     pub auth: AuthConfig,
+    #[command(flatten)]
+    pub browsers: BrowserConfig,
     #[command(flatten)]
     pub api: ApiConfig,
 }
@@ -98,6 +101,25 @@ pub struct AuthConfig {
 pub enum AuthKind {
     Open,
     Verify,
+}
+
+/// What pages in browsers may do.
+#[derive(Debug, Clone, Args)]
+pub struct BrowserConfig {
+    /// Whose pages may call: an origin such as `https://app.example`, `loopback` for those of this
+    /// machine, `*` for all. May be repeated.
+    #[arg(
+        long,
+        env = "LOOKALIKE_CORS_ORIGIN",
+        default_value = "loopback",
+        value_delimiter = ',',
+        value_name = "ORIGIN"
+    )]
+    pub cors_origin: Vec<AllowedOrigin>,
+    /// A name by which callers of an open server know it, beside localhost and addresses. May be
+    /// repeated.
+    #[arg(long, env = "LOOKALIKE_HOST_NAME", value_delimiter = ',', value_name = "NAME", value_parser = parse_host_name)]
+    pub host_name: Vec<String>,
 }
 
 /// How the API behaves.

@@ -1,9 +1,11 @@
 //! The `lookalike` command.
 
 use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
 
 use clap::Parser as _;
-use lookalike::config::{Cli, Command};
+use lookalike::config::{Cli, Command, ServeConfig};
 use lookalike::{catalog, control, logging, server};
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
@@ -12,31 +14,53 @@ fn main() -> ExitCode {
     // Official builds of ONNX Runtime report to their makers, from the moment they are loaded,
     // unless this is set. SAFETY: no other thread has been started that could read the environment.
     unsafe { std::env::set_var("ORT_DISABLE_TELEMETRY", "1") };
-    run(Cli::parse())
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error),
+    };
+    let result = runtime.block_on(run(cli));
+    // A read that hangs, of a folder on a network say, is not waited for.
+    runtime.shutdown_background();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&*error),
+    }
 }
 
-#[tokio::main]
-async fn run(cli: Cli) -> ExitCode {
-    let result: Result<(), AnyError> = match cli.command {
+/// Prints an error with all of its causes.
+fn fail(error: &(dyn std::error::Error + 'static)) -> ExitCode {
+    let causes = aws_json::causes(error);
+    let separator = if causes.is_empty() { "" } else { ": " };
+    eprintln!("lookalike: {error}{separator}{causes}");
+    ExitCode::FAILURE
+}
+
+async fn run(cli: Cli) -> Result<(), AnyError> {
+    match cli.command {
         None => serve(cli.serve).await,
         Some(Command::Serve(config)) => serve(*config).await,
         Some(Command::Health { listen }) => control::ask_ready(listen).await.map_err(Into::into),
         Some(Command::Models(command)) => catalog::run(command).await.map_err(Into::into),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let causes = aws_json::causes(&*error);
-            let separator = if causes.is_empty() { "" } else { ": " };
-            eprintln!("lookalike: {error}{separator}{causes}");
-            ExitCode::FAILURE
-        }
     }
 }
 
-async fn serve(config: lookalike::config::ServeConfig) -> Result<(), AnyError> {
+async fn serve(config: ServeConfig) -> Result<(), AnyError> {
     logging::init(config.log_format);
     let server = server::Server::bind(&config).await?;
-    server.run(server::stop_signal(), server::patience()).await?;
+    let stop = async {
+        server::stop_signal().await;
+        exit_after(server::STOP_DEADLINE);
+    };
+    server.run(stop, server::patience()).await;
     Ok(())
+}
+
+/// Ends the process then, whatever still holds it.
+fn exit_after(deadline: Duration) {
+    thread::spawn(move || {
+        thread::sleep(deadline);
+        tracing::warn!("the server did not stop in time: it ends now");
+        std::process::exit(1);
+    });
 }

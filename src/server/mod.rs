@@ -1,8 +1,11 @@
 //! Building, binding and running a server.
 
 mod access;
+pub mod browsers;
+mod connections;
+mod files;
 
-use std::future::{Future, IntoFuture as _};
+use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,28 +17,40 @@ use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::app::{App, StartError};
-use crate::config::ServeConfig;
+use crate::config::{BrowserConfig, ServeConfig};
 use crate::control;
 use crate::operations::Rekognition;
+use access::Reload;
 use aws_json::auth::Auth;
 use aws_json::{FrontEnd, RateLimiter, Service as _};
+use browsers::BrowserPolicy;
+use connections::Limits;
 
-/// Below the thirty seconds after which Kubernetes kills, so that the database is closed before.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long requests under way may take once the server stops.
+const PATIENCE: Duration = Duration::from_secs(15);
+/// How long the whole process may take then: below the thirty seconds after which Kubernetes kills.
+pub const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
 /// A server that holds its address and is ready to answer.
 pub struct Server {
     listener: TcpListener,
     front: Arc<FrontEnd<Rekognition>>,
+    browsers: Arc<BrowserPolicy>,
+    reload: Reload,
 }
 
 impl Server {
     /// Loads the networks, opens the store, and only then takes the address: who can connect is
     /// answered.
     pub async fn bind(config: &ServeConfig) -> Result<Self, StartError> {
-        let auth = access::auth_mode(&config.auth)?;
+        let reload = Reload::new(config.auth.credentials.clone());
+        let auth = Auth::new(access::auth_mode(&config.auth)?, Rekognition::SIGNING_NAME);
+        let BrowserConfig { cors_origin, host_name } = config.browsers.clone();
+        if auth.is_open() {
+            access::warn_if_exposed(config.listen, &cors_origin);
+        }
+        let browsers = BrowserPolicy::new(cors_origin, host_name, config.listen, auth.is_open());
         let app = Arc::new(App::open(config).await?);
-        let auth = Auth::new(auth, Rekognition::SIGNING_NAME);
         let front = Arc::new(FrontEnd::new(
             Rekognition { app },
             auth,
@@ -44,7 +59,7 @@ impl Server {
         let listener = TcpListener::bind(config.listen)
             .await
             .map_err(|source| StartError::Bind(config.listen, source))?;
-        Ok(Self { listener, front })
+        Ok(Self { listener, front, browsers: Arc::new(browsers), reload })
     }
 
     /// The address that was taken.
@@ -66,33 +81,37 @@ impl Server {
         self,
         shutdown: impl Future<Output = ()> + Send + 'static,
         patience: impl Future<Output = ()>,
-    ) -> std::io::Result<()> {
+    ) {
         let pack = self.app().vision.pack();
-        info!(address = %self.addr(), pack = pack.name, version = pack.version, "ready");
+        let limits = Limits::of_files(files::raise_limit());
+        info!(
+            address = %self.addr(), pack = pack.name, version = pack.version, connections = limits.most, "ready"
+        );
         let routes = Router::new()
             .nest("/_lookalike", control::routes())
             .fallback(aws_json::serve)
-            .with_state(Arc::clone(&self.front));
+            .with_state(Arc::clone(&self.front))
+            .layer(axum::middleware::from_fn_with_state(self.browsers, browsers::guard));
         let (stop, stopping) = oneshot::channel();
-        let serving = axum::serve(self.listener, routes).with_graceful_shutdown(async move {
+        let stop = async move {
             shutdown.await;
             let _ = stop.send(());
-        });
+        };
         let out_of_patience = async {
             let _ = stopping.await;
             patience.await;
         };
         tokio::select! {
-            ended = serving.into_future() => ended?,
+            () = connections::serve(self.listener, routes, limits, stop) => {}
+            () = self.reload.run(&self.front.auth) => {}
             () = out_of_patience => warn!("requests were cut off that did not end in time"),
         }
         self.front.service.app.close().await;
         info!("stopped");
-        Ok(())
     }
 }
 
-/// How long requests under way may take after the first stop signal: twenty seconds, or until a
+/// How long requests under way may take after the first stop signal: fifteen seconds, or until a
 /// second signal.
 pub async fn patience() {
     let _ = timeout(PATIENCE, stop_signal()).await;

@@ -2,6 +2,8 @@
 
 mod support;
 
+#[cfg(unix)]
+mod access;
 mod collections;
 mod compare_faces;
 mod concurrency;

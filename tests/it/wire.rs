@@ -1,6 +1,8 @@
 //! AWS JSON 1.1 as clients meet it.
 
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::support::TestServer;
 
@@ -214,29 +216,79 @@ async fn a_body_larger_than_any_request_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn browsers_may_call() {
+async fn broken_chunks_are_a_bad_request() {
     let server = TestServer::start().await;
-    let client = reqwest::Client::new();
-    let asked = "authorization,content-type,x-amz-content-sha256,x-amz-date,x-amz-target,x-amz-user-agent,amz-sdk-request";
-    let preflight = client
+    let mut stream = TcpStream::connect(server.url().trim_start_matches("http://")).await.unwrap();
+    let request = "POST / HTTP/1.1\r\nhost: localhost\r\nx-amz-target: RekognitionService.ListCollections\r\n\
+                   content-type: application/x-amz-json-1.1\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n{}\r\n";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+}
+
+/// A preflight as browsers send it, by this name of the server.
+async fn preflight(server: &TestServer, origin: &str, host: &str) -> reqwest::Response {
+    let asked = "authorization,content-type,x-amz-date,x-amz-target,x-secret";
+    reqwest::Client::new()
         .request(reqwest::Method::OPTIONS, server.url())
-        .header("origin", "http://app.example")
+        .header("host", host)
+        .header("origin", origin)
         .header("access-control-request-method", "POST")
         .header("access-control-request-headers", asked)
         .send()
         .await
-        .unwrap();
-    assert_eq!(preflight.status(), 200);
-    assert_eq!(preflight.headers()["access-control-allow-origin"], "*");
-    assert_eq!(preflight.headers()["access-control-allow-headers"], asked);
-    assert_eq!(preflight.headers()["access-control-allow-methods"], "POST");
-    assert_eq!(preflight.headers()["access-control-max-age"], "172800");
-    let reply = server.post(&[LIST, ("origin", "http://app.example")], "{}").await;
-    assert_eq!(reply.headers["access-control-allow-origin"], "*");
-    assert!(
-        reply.headers["access-control-expose-headers"]
-            .to_str()
-            .unwrap()
-            .contains("x-amzn-RequestId")
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_this_machine_may_call() {
+    let server = TestServer::start().await;
+    let origin = "http://localhost:3000";
+    let answer = preflight(&server, origin, "localhost").await;
+    assert_eq!(answer.status(), 200);
+    assert_eq!(answer.headers()["access-control-allow-origin"], origin);
+    assert_eq!(answer.headers()["access-control-allow-methods"], "POST");
+    assert_eq!(answer.headers()["vary"], "Origin");
+    let allowed = answer.headers()["access-control-allow-headers"].to_str().unwrap().to_owned();
+    assert!(allowed.contains("x-amz-target") && !allowed.contains("x-secret"), "{allowed}");
+    let reply = server.post(&[LIST, ("origin", origin)], "{}").await;
+    assert_eq!(
+        (reply.status, &reply.headers["access-control-allow-origin"]),
+        (200, &origin.parse().unwrap())
     );
+    let exposed = reply.headers["access-control-expose-headers"].to_str().unwrap();
+    assert!(exposed.contains("x-amzn-RequestId"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn foreign_pages_and_rebound_names_are_refused_everywhere() {
+    let server = TestServer::start().await;
+    for (origin, host, status) in [
+        ("https://evil.example", "localhost", 403),
+        ("http://evil.example:9340", "evil.example:9340", 421),
+    ] {
+        let answer = preflight(&server, origin, host).await;
+        assert_eq!(answer.status(), status);
+        assert!(!answer.headers().contains_key("access-control-allow-origin"));
+        let reply = server.post(&[LIST, ("origin", origin), ("host", host)], "{}").await;
+        let (code, message) = reply.refusal();
+        assert_eq!((reply.status, code.as_str()), (status, "AccessDeniedException"));
+        assert!(message.contains("evil.example"), "{message}");
+        let ready = format!("{}/_lookalike/ready", server.url());
+        let request = reqwest::Client::new().get(ready).header("host", host);
+        let answer = request.header("origin", origin).send().await.unwrap();
+        assert_eq!(answer.status(), status);
+    }
+    assert_eq!(server.post(&[LIST], "{}").await.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn origins_and_names_are_allowed_by_options() {
+    let options = ["--cors-origin", "https://app.example", "--host-name", "faces.example"];
+    let server = TestServer::with(&options).await;
+    let headers = [LIST, ("origin", "https://app.example"), ("host", "faces.example:9340")];
+    let reply = server.post(&headers, "{}").await;
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.headers["access-control-allow-origin"], "https://app.example");
 }

@@ -2,7 +2,7 @@
 //!
 //! A [`Service`] lists its [`Operation`]s; [`serve`] does what AWS's front end does before and
 //! after them: target and media type, SigV4, permissions, rates, AWS's coercions of JSON,
-//! constraints with AWS's texts, error envelopes, CORS and request ids.
+//! constraints with AWS's texts, error envelopes and request ids.
 
 // The macros that declare shapes name this crate from wherever they are used.
 extern crate self as aws_json;
@@ -10,7 +10,6 @@ extern crate self as aws_json;
 pub mod auth;
 mod body;
 pub mod constraint;
-mod cors;
 mod error;
 mod invocation;
 mod number;

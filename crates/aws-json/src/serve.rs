@@ -1,10 +1,11 @@
 //! From an HTTP request to its answer.
 //!
 //! The order of checks is that of AWS's front end: method and content type, size, target, JSON and
-//! types, signature and permissions, rate, constraints; then the operation runs.
+//! types, signature and permissions, rate, constraints; then the operation runs. Of a large body,
+//! what its headers state of the signature is checked before it is read.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use axum::body::Body;
 use axum::extract::State;
@@ -13,8 +14,7 @@ use tracing::{error, info};
 use uuid::Uuid;
 
 use crate::auth::{self, Auth};
-use crate::body::BodyBudget;
-use crate::cors;
+use crate::body::{self, BodyBudget};
 use crate::error::{ErrorCode, causes};
 use crate::invocation::Invocation;
 use crate::rate::RateLimiter;
@@ -42,18 +42,10 @@ pub async fn serve<S: Service>(
 ) -> Response<Body> {
     let started = Instant::now();
     let request_id = Uuid::new_v4();
-    let origin = request.headers().contains_key(header::ORIGIN);
-    if origin && request.method() == Method::OPTIONS {
-        return cors::preflight(request.headers(), request_id);
-    }
     let operation = target::<S>(request.headers()).unwrap_or("-").to_owned();
     let reply = answer(&front, request).await;
     log(&operation, &reply, request_id, started);
-    let mut response = reply.into_response(request_id);
-    if origin {
-        cors::expose(response.headers_mut());
-    }
-    response
+    reply.into_response(request_id)
 }
 
 async fn answer<S: Service>(front: &FrontEnd<S>, request: Request<Body>) -> Reply {
@@ -65,6 +57,12 @@ async fn answer<S: Service>(front: &FrontEnd<S>, request: Request<Body>) -> Repl
         return if auth::is_signed(&parts) { Reply::UnknownMediaType } else { Reply::MissingToken };
     }
     let operation = target::<S>(&parts.headers).unwrap_or_default().to_owned();
+    if !body::is_light(&parts.headers)
+        && let Err(refusal) = front.auth.check_headers(&parts, SystemTime::now())
+    {
+        body::refuse(&parts.headers, body);
+        return Reply::Error(refusal);
+    }
     let body = match front.bodies.read(&parts.headers, body, S::max_body_bytes(&operation)).await {
         Ok(body) => body,
         Err(refusal) => return refusal.into(),

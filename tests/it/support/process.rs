@@ -55,7 +55,14 @@ impl Process {
     /// Asks the process to stop, as a container engine does.
     #[cfg(unix)]
     pub fn terminate(&self) {
-        let sent = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
+        self.signal("TERM");
+    }
+
+    /// Sends a signal, for example `HUP`.
+    #[cfg(unix)]
+    pub fn signal(&self, name: &str) {
+        let sent =
+            Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status();
         assert!(sent.expect("kill runs").success());
     }
 

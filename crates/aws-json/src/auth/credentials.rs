@@ -106,6 +106,11 @@ impl Credentials {
         }
     }
 
+    /// How many keys there are.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn find(&self, access_key_id: &str) -> Option<&Key> {
         self.0.get(access_key_id)
     }

@@ -11,7 +11,7 @@ mod sigv4;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use http::request::Parts;
@@ -42,9 +42,10 @@ pub enum AuthMode {
 }
 
 /// Authenticates requests.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Auth {
-    mode: AuthMode,
+    /// `None` in `open` mode.
+    keys: Option<RwLock<Arc<Credentials>>>,
     /// The service name that requests are signed for.
     service: &'static str,
 }
@@ -68,26 +69,44 @@ enum Permissions {
 
 impl Auth {
     pub fn new(mode: AuthMode, service: &'static str) -> Self {
-        Self { mode, service }
+        let keys = match mode {
+            AuthMode::Open => None,
+            AuthMode::Verify(keys) => Some(RwLock::new(Arc::new(keys))),
+        };
+        Self { keys, service }
+    }
+
+    /// Whether anyone may call.
+    pub fn is_open(&self) -> bool {
+        self.keys.is_none()
+    }
+
+    /// Puts other keys in force for the requests that are authenticated from now on; an open
+    /// server stays open.
+    pub fn replace_keys(&self, keys: Credentials) {
+        if let Some(current) = &self.keys {
+            *current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+        }
+    }
+
+    fn keys(&self) -> Option<Arc<Credentials>> {
+        let current = self.keys.as_ref()?;
+        Some(Arc::clone(&current.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+
+    /// Refuses, in `verify` mode, what the headers alone show to be signed with no known key.
+    pub fn check_headers(&self, parts: &Parts, now: SystemTime) -> ApiResult<()> {
+        self.keys().map_or(Ok(()), |keys| sigv4::check_headers(&keys, self.service, parts, now))
     }
 
     /// Tells who sent a request; in `verify` mode it refuses, with AWS's errors, whatever is not
     /// signed with a known key.
     pub fn authenticate(&self, parts: &Parts, body: &[u8], now: SystemTime) -> ApiResult<Caller> {
-        match &self.mode {
-            AuthMode::Open => Ok(trust_unverified(parts, self.service)),
-            AuthMode::Verify(keys) => {
-                let Verified { key, region } = sigv4::verify(keys, self.service, parts, body, now)?;
-                let permissions =
-                    Permissions::Listed { user: key.user.clone(), policy: Arc::clone(&key.policy) };
-                Ok(Caller {
-                    account: key.account.clone(),
-                    region,
-                    service: self.service,
-                    permissions,
-                })
-            }
-        }
+        let Some(keys) = self.keys() else { return Ok(trust_unverified(parts, self.service)) };
+        let Verified { key, region } = sigv4::verify(&keys, self.service, parts, body, now)?;
+        let permissions =
+            Permissions::Listed { user: key.user.clone(), policy: Arc::clone(&key.policy) };
+        Ok(Caller { account: key.account.clone(), region, service: self.service, permissions })
     }
 }
 

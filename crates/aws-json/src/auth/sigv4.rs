@@ -42,10 +42,36 @@ pub(super) fn verify<'k>(
     body: &[u8],
     now: SystemTime,
 ) -> ApiResult<Verified<'k>> {
-    let presented = Presented::from_request(parts)?;
     let now = OffsetDateTime::from(now);
-    check_age(&presented, now)?;
-    check_signed_headers(&presented, parts)?;
+    let presented = Presented::from_request(parts)?;
+    let (key, scope) = find_key(keys, service, parts, &presented, now)?;
+    check_signature(key, &scope, &presented, parts, body)?;
+    check_session(key, &presented, now)?;
+    Ok(Verified { key, region: scope.region.to_owned() })
+}
+
+/// Checks all of a request but the signature itself, for which the body is needed, and the session,
+/// which is of no concern before.
+pub(super) fn check_headers(
+    keys: &Credentials,
+    service: &str,
+    parts: &Parts,
+    now: SystemTime,
+) -> ApiResult<()> {
+    let presented = Presented::from_request(parts)?;
+    find_key(keys, service, parts, &presented, now.into()).map(drop)
+}
+
+/// The key that a request names, if what it states of its signature is sound.
+fn find_key<'k, 'p>(
+    keys: &'k Credentials,
+    service: &str,
+    parts: &Parts,
+    presented: &'p Presented,
+    now: OffsetDateTime,
+) -> ApiResult<(&'k Key, Scope<'p>)> {
+    check_age(presented, now)?;
+    check_signed_headers(presented, parts)?;
     if presented.algorithm != ALGORITHM {
         return Err(ApiError::new(
             ErrorCode::IncompleteSignatureException,
@@ -57,11 +83,8 @@ pub(super) fn verify<'k>(
     }
     let scope = Scope::parse(&presented.credential)?;
     let key = keys.find(scope.access_key);
-    check_scope(&scope, service, &presented, key)?;
-    let key = key.ok_or_else(unrecognized)?;
-    check_signature(key, &scope, &presented, parts, body)?;
-    check_session(key, &presented, now)?;
-    Ok(Verified { key, region: scope.region.to_owned() })
+    check_scope(&scope, service, presented, key)?;
+    Ok((key.ok_or_else(unrecognized)?, scope))
 }
 
 impl<'c> Scope<'c> {
