@@ -12,5 +12,6 @@ pub mod gallery;
 pub mod logging;
 pub mod objects;
 pub mod operations;
+pub mod packs;
 pub mod server;
 pub mod shapes;

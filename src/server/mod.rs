@@ -82,7 +82,7 @@ impl Server {
         shutdown: impl Future<Output = ()> + Send + 'static,
         patience: impl Future<Output = ()>,
     ) {
-        let pack = self.app().vision.pack();
+        let pack = self.app().packs.served().pack();
         let limits = Limits::of_files(files::raise_limit());
         info!(
             address = %self.addr(), pack = pack.name, version = pack.version, connections = limits.most, "ready"

@@ -129,8 +129,9 @@ async fn a_collection_stays_with_its_pack() {
         &default.join("embedder.onnx"),
         normalisation,
     );
-    let server =
-        TestServer::with(&["--data", data, "--pack", folder.path().to_str().unwrap()]).await;
+    // The folder of packs holds no other.
+    let served = folder.path().to_str().unwrap();
+    let server = TestServer::with(&["--data", data, "--pack", served, "--models", served]).await;
     let image = bytes(&Photo::of(1, 2).jpeg());
     for operation in ["IndexFaces", "SearchFacesByImage"] {
         let (code, text) =
@@ -148,6 +149,40 @@ async fn a_collection_stays_with_its_pack() {
             .len(),
         1
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pack_beside_the_served_one_serves_the_collections_it_made() {
+    let (data, packs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/default");
+    let older = packs.path().join("older");
+    std::fs::create_dir(&older).unwrap();
+    // With another mean it is another vector space, though the embedder is the same.
+    bring(
+        &older,
+        &default.join("detector.onnx"),
+        &default.join("embedder.onnx"),
+        "mean = [120.0, 120.0, 120.0]\nstd = [127.5, 127.5, 127.5]",
+    );
+    let data = data.path().to_str().unwrap();
+    let one = {
+        let server = TestServer::with(&["--data", data, "--pack", older.to_str().unwrap()]).await;
+        server.collection("staff").await;
+        let one = server.index_one("staff", &Photo::of(1, 1).jpeg()).await;
+        server.index_one("staff", &Photo::of(2, 1).jpeg()).await;
+        server.store().close().await;
+        one
+    };
+    let served = default.to_str().unwrap();
+    let options = ["--data", data, "--pack", served, "--models", packs.path().to_str().unwrap()];
+    let server = TestServer::with(&options).await;
+    let search = json!({ "CollectionId": "staff", "Image": bytes(&Photo::of(1, 2).jpeg()) });
+    let found = server.ok("SearchFacesByImage", search).await;
+    assert_eq!(found["FaceMatches"][0]["Face"]["FaceId"], one);
+    let again = server.index_one("staff", &Photo::of(1, 1).jpeg()).await;
+    assert_eq!(again, one, "the same image is the same face");
+    server.collection("new").await;
+    server.index_one("new", &Photo::of(1, 1).jpeg()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -154,6 +154,11 @@ impl QualityScale {
         self.weight.at(rating)
     }
 
+    /// The map from rating to weight in words that are equal only for equal maps.
+    pub(crate) fn weights(&self) -> String {
+        format!(" {:?}", self.weight)
+    }
+
     /// Whether a filter lets a face of this rating pass.
     pub fn passes(&self, rating: f32, filter: QualityFilter) -> bool {
         let [low, auto, medium, high] = self.bars;

@@ -45,7 +45,7 @@ impl Operation for CreateCollection {
         let new = NewCollection {
             name: name.to_owned(),
             model_version: context.app.face_model_version.clone(),
-            pack: context.app.pack_id(),
+            pack: context.app.packs.id(),
             tags: input.tags.map(Tags::into_map).unwrap_or_default(),
             max_collections: None,
         };

@@ -90,7 +90,8 @@ impl Operation for IndexFaces {
 
     async fn run(context: &Context, input: Input) -> ApiResult<Output> {
         let place = input.image.into_inner().place()?;
-        let collection = context.searchable_collection(&input.collection_id).await?;
+        let searchable = context.searchable_collection(&input.collection_id).await?;
+        let collection = &searchable.collection;
         let rules = ModelRules::of(&collection.model_version);
         let filter = if rules.filters_quality() {
             filter_or(input.quality_filter.as_ref(), QualityFilter::Auto)
@@ -101,7 +102,7 @@ impl Operation for IndexFaces {
         let bytes = context.image_bytes(place).await?;
         let external_image_id = input.external_image_id.map(|id| id.as_str().to_owned());
 
-        let (image_sha256, scene, selection) = context
+        let (image_sha256, scene, selection) = searchable
             .with_networks(move |networks| {
                 let image_sha256: [u8; 32] = Sha256::digest(&*bytes).into();
                 let mut scene = Scene::look(networks, &bytes, rules)?;
@@ -144,7 +145,7 @@ impl Operation for IndexFaces {
                 })
                 .collect(),
             orientation_correction: scene.orientation,
-            face_model_version: collection.model_version,
+            face_model_version: collection.model_version.clone(),
             unindexed_faces: selection
                 .refused
                 .into_iter()

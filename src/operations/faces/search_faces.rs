@@ -39,8 +39,9 @@ impl Operation for SearchFaces {
     type Output = Output;
 
     async fn run(context: &Context, input: Input) -> ApiResult<Output> {
-        let collection = context.searchable_collection(&input.collection_id).await?;
+        let searchable = context.searchable_collection(&input.collection_id).await?;
         let face_id = input.face_id.uuid();
+        let collection = &searchable.collection;
         let searched = context.app.store.face_vector(collection.key, face_id).await;
         let searched = searched
             .map_err(|error| store_error(error, &collection.name, ""))?
@@ -49,8 +50,8 @@ impl Operation for SearchFaces {
             MatchOptions::faces(input.max_faces, input.face_match_threshold).except(searched.row);
         Ok(Output {
             searched_face_id: face_id,
-            face_matches: matches::faces(context, &collection, &searched.vector, options).await?,
-            face_model_version: collection.model_version,
+            face_matches: matches::faces(context, &searchable, &searched.vector, options).await?,
+            face_model_version: searchable.collection.model_version,
         })
     }
 }

@@ -47,11 +47,11 @@ impl Operation for SearchFacesByImage {
 
     async fn run(context: &Context, input: Input) -> ApiResult<Output> {
         let place = input.image.into_inner().place()?;
-        let collection = context.searchable_collection(&input.collection_id).await?;
+        let searchable = context.searchable_collection(&input.collection_id).await?;
         let rules = context.newest_rules();
         let filter = filter_or(input.quality_filter.as_ref(), QualityFilter::None);
         let bytes = context.image_bytes(place).await?;
-        let (face, probe) = context
+        let (face, probe) = searchable
             .with_networks(move |networks| {
                 let mut scene = Scene::look(networks, &bytes, rules)?;
                 let (largest, probe) = scene.largest(networks, filter)?.ok_or_else(no_faces)?;
@@ -62,8 +62,8 @@ impl Operation for SearchFacesByImage {
         Ok(Output {
             searched_face_bounding_box: face.bounding_box.into(),
             searched_face_confidence: Number(face.confidence),
-            face_matches: matches::faces(context, &collection, &probe, options).await?,
-            face_model_version: collection.model_version,
+            face_matches: matches::faces(context, &searchable, &probe, options).await?,
+            face_model_version: searchable.collection.model_version,
         })
     }
 }

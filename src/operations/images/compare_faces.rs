@@ -88,7 +88,7 @@ impl Operation for CompareFaces {
                 Ok((source, largest, target, cosines))
             })
             .await?;
-        let calibration = &context.app.vision.pack().calibration;
+        let calibration = &context.app.packs.served().pack().calibration;
         let mut face_matches = Vec::new();
         let mut unmatched_faces = Vec::new();
         for (index, cosine) in cosines {

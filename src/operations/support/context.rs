@@ -13,7 +13,7 @@ use crate::shapes::{CollectionId, ResourceArn, S3ObjectVersion};
 use aws_json::{ApiError, ApiResult, ErrorCode};
 use lookalike_store::Tenant;
 use lookalike_store::{Collection, Existing, Missing, Quota, StoreError};
-use lookalike_vision::{Networks, RunError};
+use lookalike_vision::{Networks, RunError, Vision};
 
 /// One request that has passed all checks of the wire and of the model.
 pub struct Context {
@@ -31,31 +31,22 @@ impl Context {
             .map_err(|error| store_error(error, id.as_str(), ""))
     }
 
-    /// The same for an operation that embeds or compares: vectors of another pack mean nothing to
-    /// this one.
-    pub async fn searchable_collection(&self, id: &CollectionId) -> ApiResult<Collection> {
+    /// The same for an operation that embeds or compares, with the networks that the collection was
+    /// made with.
+    pub async fn searchable_collection(&self, id: &CollectionId) -> ApiResult<Searchable> {
         let collection = self.collection(id).await?;
-        let served = self.app.pack_id();
-        if collection.pack != served {
-            let (its, ours) = (&collection.pack, &served);
-            warn!(
-                collection = id.as_str(),
-                "the collection belongs to pack {} {}, the server runs {} {}",
-                its.name,
-                its.version,
-                ours.name,
-                ours.version
+        let packs = &self.app.packs;
+        let Some(vision) = packs.of(&collection.pack).await.map_err(ApiError::internal)? else {
+            let (its, ours) = (&collection.pack, packs.id());
+            let text = format!(
+                "The collection {id} was indexed with model pack {} {}; this server runs {} {}. \
+                 Put that pack beside the served one, or index the images into a new collection.",
+                its.name, its.version, ours.name, ours.version
             );
-            return Err(ApiError::new(
-                ErrorCode::InvalidParameterException,
-                format!(
-                    "The collection {id} was indexed with model pack {} {}; this server runs {} {}. Index its images into a new \
-                     collection, or serve the pack it was made with.",
-                    its.name, its.version, ours.name, ours.version
-                ),
-            ));
-        }
-        Ok(collection)
+            warn!("{text}");
+            return Err(ApiError::new(ErrorCode::InvalidParameterException, text));
+        };
+        Ok(Searchable { collection, vision })
     }
 
     /// How the newest model version looks at images: stateless operations always use it.
@@ -88,16 +79,40 @@ impl Context {
         }
     }
 
-    /// Runs a job on an inference thread; throttled when too many are waiting.
+    /// Runs a job on an inference thread of the served pack; throttled when too many are waiting.
     pub async fn with_networks<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut Networks) -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<T> {
-        match self.app.vision.run(job).await {
-            Ok(result) => result,
-            Err(RunError::Busy) => Err(ApiError::throttled()),
-            Err(failed) => Err(ApiError::internal(failed)),
-        }
+        run(self.app.packs.served(), job).await
+    }
+}
+
+/// A collection and the networks whose vectors it holds.
+pub struct Searchable {
+    pub collection: Collection,
+    pub vision: Vision,
+}
+
+impl Searchable {
+    /// Runs a job on an inference thread of the collection's pack; throttled when too many are
+    /// waiting.
+    pub async fn with_networks<T: Send + 'static>(
+        &self,
+        job: impl FnOnce(&mut Networks) -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<T> {
+        run(&self.vision, job).await
+    }
+}
+
+async fn run<T: Send + 'static>(
+    vision: &Vision,
+    job: impl FnOnce(&mut Networks) -> ApiResult<T> + Send + 'static,
+) -> ApiResult<T> {
+    match vision.run(job).await {
+        Ok(result) => result,
+        Err(RunError::Busy) => Err(ApiError::throttled()),
+        Err(failed) => Err(ApiError::internal(failed)),
     }
 }
 

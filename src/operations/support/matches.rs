@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::Context;
-use super::context::store_error;
+use super::context::{Searchable, store_error};
 use super::stored_face::StoredFace;
 use crate::gallery::{Gallery, Kind};
 use crate::shapes::{MaxFaces, MaxUserResults, Percent};
@@ -125,11 +125,12 @@ impl Searched for User {
 /// The faces that match a probe, most alike first.
 pub async fn faces(
     context: &Context,
-    collection: &Collection,
+    searchable: &Searchable,
     probe: &[f32],
     options: MatchOptions,
 ) -> ApiResult<Vec<FaceMatch>> {
-    let calibration = &context.app.vision.pack().calibration;
+    let Searchable { collection, vision } = searchable;
+    let calibration = &vision.pack().calibration;
     let floor = calibration.cosine_floor(options.threshold);
     let best =
         best::<Face>(&context.app.gallery, &*context.app.store, collection, probe, floor, &options)
@@ -144,11 +145,12 @@ pub async fn faces(
 /// The users that match a probe, most alike first.
 pub async fn users(
     context: &Context,
-    collection: &Collection,
+    searchable: &Searchable,
     probe: &[f32],
     options: MatchOptions,
 ) -> ApiResult<Vec<UserMatch>> {
-    let calibration = &context.app.vision.pack().calibration;
+    let Searchable { collection, vision } = searchable;
+    let calibration = &vision.pack().calibration;
     let floor = calibration.cosine_floor(options.threshold);
     let best =
         best::<User>(&context.app.gallery, &*context.app.store, collection, probe, floor, &options)

@@ -7,7 +7,7 @@ pub mod matches;
 pub mod scene;
 pub mod stored_face;
 
-pub use context::Context;
+pub use context::{Context, Searchable};
 
 /// The largest body of an operation on images: CompareFaces carries two of 5 MB in base64.
 pub const IMAGE_BODY_BYTES: usize = 20 << 20;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::operations::support::Context;
 use crate::operations::support::idempotency::{idempotency, user_error};
 use crate::operations::support::matches::status_after;
+use crate::operations::support::{Context, Searchable};
 use crate::shapes::{ClientRequestToken, CollectionId, FaceId, FaceIds, Percent, UserId};
 use aws_json::ApiResult;
 use aws_json::Number;
@@ -79,7 +79,8 @@ impl Operation for AssociateFaces {
     type Output = Output;
 
     async fn run(context: &Context, input: Input) -> ApiResult<Output> {
-        let collection = context.searchable_collection(&input.collection_id).await?;
+        let Searchable { collection, vision } =
+            context.searchable_collection(&input.collection_id).await?;
         let (user, token) = (input.user_id.as_str(), input.client_request_token.as_ref());
         let threshold =
             input.user_match_threshold.map_or(DEFAULT_THRESHOLD, |Percent(threshold)| threshold);
@@ -88,7 +89,6 @@ impl Operation for AssociateFaces {
             token,
             &[&collection.name, user, &input.face_ids.to_string(), &threshold.to_string()],
         );
-        let vision = context.app.vision.clone();
         let request = lookalike_store::AssociateFaces {
             collection: collection.key,
             user_id: user.to_owned(),

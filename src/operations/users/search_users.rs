@@ -4,15 +4,14 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::gallery::Kind;
-use crate::operations::support::Context;
 use crate::operations::support::context::store_error;
 use crate::operations::support::matches::face_not_found;
 use crate::operations::support::matches::{self, MatchOptions, UserMatch};
+use crate::operations::support::{Context, Searchable};
 use crate::shapes::{CollectionId, FaceId, MaxUserResults, Percent, UserId};
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 use aws_json::{ApiError, ApiResult};
-use lookalike_store::Collection;
 
 pub struct SearchUsers;
 
@@ -64,15 +63,15 @@ impl Operation for SearchUsers {
             (None, Some(user)) => (None, Some(user)),
             _ => return Err(ApiError::invalid_parameters()),
         };
-        let collection = context.searchable_collection(&input.collection_id).await?;
+        let searchable = context.searchable_collection(&input.collection_id).await?;
         let user_matches = match (by_face, &by_user) {
-            (Some(face_id), _) => like_face(context, &collection, face_id, options).await?,
-            (None, Some(user_id)) => like_user(context, &collection, user_id, options).await?,
+            (Some(face_id), _) => like_face(context, &searchable, face_id, options).await?,
+            (None, Some(user_id)) => like_user(context, &searchable, user_id, options).await?,
             (None, None) => Vec::new(),
         };
         Ok(Output {
             user_matches,
-            face_model_version: collection.model_version,
+            face_model_version: searchable.collection.model_version,
             searched_face: by_face.map(|face_id| SearchedFace { face_id }),
             searched_user: by_user.map(|user_id| SearchedUser { user_id }),
         })
@@ -81,25 +80,27 @@ impl Operation for SearchUsers {
 
 async fn like_face(
     context: &Context,
-    collection: &Collection,
+    searchable: &Searchable,
     face_id: Uuid,
     options: MatchOptions,
 ) -> ApiResult<Vec<UserMatch>> {
+    let collection = &searchable.collection;
     let face = context.app.store.face_vector(collection.key, face_id).await;
     let face = face
         .map_err(|error| store_error(error, &collection.name, ""))?
         .ok_or_else(face_not_found)?;
-    matches::users(context, collection, &face.vector, options).await
+    matches::users(context, searchable, &face.vector, options).await
 }
 
 /// The user itself is no match; a user without faces looks like nobody.
 async fn like_user(
     context: &Context,
-    collection: &Collection,
+    searchable: &Searchable,
     user_id: &UserId,
     options: MatchOptions,
 ) -> ApiResult<Vec<UserMatch>> {
     let app = &context.app;
+    let collection = &searchable.collection;
     let user = app.store.user(collection.key, user_id.as_str()).await;
     let user = user
         .map_err(|error| store_error(error, &collection.name, ""))?
@@ -111,7 +112,7 @@ async fn like_user(
         .map_err(ApiError::internal)?
     {
         Some(vector) => {
-            matches::users(context, collection, &vector, options.except(user.row)).await
+            matches::users(context, searchable, &vector, options.except(user.row)).await
         }
         None => Ok(Vec::new()),
     }

@@ -67,11 +67,11 @@ impl Operation for SearchUsersByImage {
 
     async fn run(context: &Context, input: Input) -> ApiResult<Output> {
         let place = input.image.into_inner().place()?;
-        let collection = context.searchable_collection(&input.collection_id).await?;
+        let searchable = context.searchable_collection(&input.collection_id).await?;
         let rules = context.newest_rules();
         let filter = filter_or(input.quality_filter.as_ref(), QualityFilter::None);
         let bytes = context.image_bytes(place).await?;
-        let (scene, searched) = context
+        let (scene, searched) = searchable
             .with_networks(move |networks| {
                 let mut scene = Scene::look(networks, &bytes, rules)?;
                 let searched = scene.largest(networks, filter)?;
@@ -82,7 +82,7 @@ impl Operation for SearchUsersByImage {
         let user_matches = match &searched {
             Some((_, probe)) => {
                 let options = MatchOptions::users(input.max_users, input.user_match_threshold);
-                matches::users(context, &collection, probe, options).await?
+                matches::users(context, &searchable, probe, options).await?
             }
             None => Vec::new(),
         };
@@ -95,7 +95,7 @@ impl Operation for SearchUsersByImage {
         });
         Ok(Output {
             user_matches,
-            face_model_version: collection.model_version,
+            face_model_version: searchable.collection.model_version,
             searched_face: largest.map(|index| SearchedFaceDetails { face_detail: detail(index) }),
             unsearched_faces: unsearched_faces.collect(),
         })

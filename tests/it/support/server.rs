@@ -16,8 +16,10 @@ use super::client::Client;
 pub fn options(extra: &[&str]) -> ServeConfig {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let models = root.join("models");
-    let mut arguments =
-        vec!["lookalike", "--listen", "127.0.0.1:0", "--models", models.to_str().expect("UTF-8")];
+    let mut arguments = vec!["lookalike", "--listen", "127.0.0.1:0"];
+    if !extra.contains(&"--models") {
+        arguments.extend(["--models", models.to_str().expect("UTF-8")]);
+    }
     if !extra.contains(&"--data") {
         arguments.extend(["--data", ":memory:"]);
     }

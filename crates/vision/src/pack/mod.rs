@@ -21,6 +21,9 @@ pub use self::spec::{
     Normalization, VerifierSpec,
 };
 
+/// Digits that name a vector space.
+const SPACE_DIGITS: usize = 12;
+
 /// Why a folder is not a usable pack.
 #[derive(Debug, Error)]
 pub enum PackError {
@@ -96,6 +99,36 @@ impl Pack {
             .into_iter()
             .chain(self.verifier.as_ref().map(|spec| &spec.model))
             .chain(self.analyzer.as_ref().map(|spec| &spec.model))
+    }
+
+    /// What tells apart the packs whose vectors cannot be compared, as twelve hexadecimal digits:
+    /// the embedder's bytes, how it is shown a face, and the length that a rating earns a vector.
+    /// Name, version, detector and analyzer do not count.
+    pub fn vector_space(&self) -> String {
+        let EmbedderSpec { model, normalization, size, alignment: Alignment::Arcface5, .. } =
+            &self.embedder;
+        let Normalization { color, mean, std } = normalization;
+        let color = match color {
+            ColorOrder::Rgb => "rgb",
+            ColorOrder::Bgr => "bgr",
+        };
+        let digest = model.sha256.to_ascii_lowercase();
+        let flip = self.embedder.flip;
+        let mut text = format!("{digest} {size} arcface-5 {color} {mean:?} {std:?} {flip}");
+        if let Some(quality) = &self.quality {
+            text += &quality.weights();
+        }
+        let mut space = hex(&Sha256::digest(text));
+        space.truncate(SPACE_DIGITS);
+        space
+    }
+
+    /// Whether vectors of the space can be compared with this pack's. Up to version 0.2.0 the first
+    /// digits of the embedder's digest named a space.
+    pub fn shares(&self, space: &str) -> bool {
+        space == self.vector_space()
+            || (space.len() == SPACE_DIGITS
+                && self.embedder.model.sha256.to_ascii_lowercase().starts_with(space))
     }
 
     /// Reads one file, and hands it out only if its SHA-256 is the stated one.
