@@ -1,100 +1,164 @@
-//! JPEG: baseline and progressive, grey, YCbCr, RGB, CMYK and YCCK (read as Adobe writes them,
-//! inverted), upright by EXIF.
+//! JPEG: baseline, progressive, arithmetic and lossless, 8 bits a sample; grayscale, YCbCr, RGB,
+//! CMYK and YCCK (read as Adobe writes them, inverted); upright by EXIF.
+
+use std::borrow::Cow;
+use std::io::Read;
 
 use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage};
-use zune_core::bytestream::ZCursor;
-use zune_core::colorspace::ColorSpace;
-use zune_core::options::DecoderOptions;
-use zune_jpeg::JpegDecoder;
+use libjpeg_turbo_rs::{DecodeLimits, Decoder, JpegError, PixelFormat, ScalingFactor};
 
+use super::guard::guarded;
+use super::headers::{Coding, Headers};
+use super::work::Work;
 use super::{DecodeError, Image, budget, limits};
 
 pub(super) const MAGIC: [u8; 3] = [0xff, 0xd8, 0xff];
-
-/// Real encoders write about ten scans. Each one is a walk over the whole image, and a scan may
-/// cost only a few bytes.
-const MAX_SCANS: usize = 64;
+const END: [u8; 2] = [0xff, 0xd9];
 
 /// Decodes what there is: a file cut off inside its pixel data gives the part before the cut, as in
 /// browsers.
 pub(super) fn decode(bytes: &[u8]) -> Result<Image, DecodeError> {
-    let options = DecoderOptions::default()
-        .set_strict_mode(false)
-        .set_max_width(usize::from(u16::MAX))
-        .set_max_height(usize::from(u16::MAX))
-        .jpeg_set_max_scans(MAX_SCANS)
-        .jpeg_set_out_colorspace(ColorSpace::RGB);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    decoder.decode_headers().map_err(broken)?;
-    let info = decoder.info().ok_or_else(|| DecodeError::Broken("no frame header".to_owned()))?;
-    let (width, height) = (u32::from(info.width), u32::from(info.height));
-    limits::check(width, height)?;
-    let frame =
-        Frame::scan(bytes).ok_or_else(|| DecodeError::Broken("no pixel data".to_owned()))?;
+    let headers = Headers::read(bytes).ok_or_else(|| broken("too many scans"))?;
+    check(&headers)?;
+    let scale = Scale::of(&headers);
+    let (width, height) = (scale.of_side(headers.width), scale.of_side(headers.height));
+    let pixels = u64::from(width) * u64::from(height);
+    Work::of_jpeg(&headers, pixels).check()?;
 
-    let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
-    let upright = orientation.unwrap_or(Orientation::NoTransforms);
-    let samples = width as usize * height as usize;
-    // Beside the pixels: first all coefficients (16 bits a sample) of a file with several scans,
-    // later a turned copy of the pixels.
-    let components = usize::from(info.components);
-    let coefficients =
-        if frame.progressive || frame.scanned < components { 2 * components } else { 0 };
-    let turned = if upright == Orientation::NoTransforms { 0 } else { 3 };
-    let _share = budget::reserve(samples * (3 + coefficients.max(turned)));
-
-    let mut pixels = vec![0; samples * 3];
-    decoder.decode_into(&mut pixels).map_err(broken)?;
-    let pixels = RgbImage::from_raw(width, height, pixels)
-        .ok_or_else(|| DecodeError::Broken("short image".to_owned()))?;
+    let _share = budget::reserve(memory(&headers, pixels as usize));
+    let pixels = guarded(|| pixels_of(bytes, &headers, &scale))?;
+    let orientation = headers.orientation.and_then(Orientation::from_exif);
     let mut image = DynamicImage::ImageRgb8(limits::shrink(pixels));
-    image.apply_orientation(upright);
+    image.apply_orientation(orientation.unwrap_or(Orientation::NoTransforms));
     Ok(Image { pixels: image.into_rgb8(), had_orientation: orientation.is_some() })
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "used with map_err")]
-fn broken(error: zune_jpeg::errors::DecodeErrors) -> DecodeError {
-    DecodeError::Broken(format!("{error:?}"))
+fn broken(problem: &str) -> DecodeError {
+    DecodeError::Broken(problem.to_owned())
 }
 
-/// What the marker segments before the pixel data say.
-struct Frame {
-    progressive: bool,
-    /// Components in the first scan.
-    scanned: usize,
+/// Refuses by the headers alone what is too large, unsupported, or without pixels.
+fn check(headers: &Headers) -> Result<(), DecodeError> {
+    match headers.coding {
+        Coding::Missing => return Err(broken("no frame header")),
+        Coding::Unsupported => return Err(broken("hierarchical or lossless arithmetic coding")),
+        _ => limits::check(headers.width, headers.height)?,
+    }
+    if headers.is_arithmetic() && headers.restarts {
+        return Err(broken("arithmetic coding with restart intervals"));
+    }
+    if headers.precision != 8 {
+        return Err(DecodeError::Broken(format!("{} bits a sample", headers.precision)));
+    }
+    if !matches!(headers.components.len(), 1 | 3 | 4) {
+        return Err(DecodeError::Broken(format!("{} components", headers.components.len())));
+    }
+    if !has_pixels(headers) {
+        return Err(broken("no pixel data"));
+    }
+    Ok(())
 }
 
-impl Frame {
-    /// Walks the segments up to the first scan. `None` if there is no scan with at least one byte
-    /// of data, which the decoder itself would fill with grey.
-    fn scan(bytes: &[u8]) -> Option<Self> {
-        let mut progressive = false;
-        let mut at = 2;
-        loop {
-            // Any number of fill bytes may stand before a marker.
-            while *bytes.get(at)? != 0xff || matches!(bytes.get(at + 1)?, 0xff | 0x00) {
-                at += 1;
-            }
-            let marker = bytes[at + 1];
-            at += 2;
-            // Markers without a length: TEM, RSTn, SOI.
-            if matches!(marker, 0x01 | 0xd0..=0xd8) {
-                continue;
-            }
-            let length = usize::from(u16::from_be_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]));
-            match marker {
-                0xd9 => return None,
-                0xda => {
-                    let data = bytes.get(at + length..)?;
-                    let scanned = usize::from(*bytes.get(at + 2)?);
-                    return (!data.is_empty() && !data.starts_with(&[0xff, 0xd9]))
-                        .then_some(Self { progressive, scanned });
-                }
-                0xc2 | 0xc6 | 0xca | 0xce => progressive = true,
-                _ => {}
-            }
-            at += length.max(2);
+/// Whether the scans that start blocks hold a bit for at least one block in [`FEWEST_BLOCKS`]. What
+/// is missing would be gray.
+fn has_pixels(headers: &Headers) -> bool {
+    const FEWEST_BLOCKS: u64 = 16;
+    let starts = headers
+        .scans
+        .iter()
+        .filter(|scan| scan.band_start == 0 || headers.coding == Coding::Lossless);
+    let bits: u64 = starts.map(|scan| 8 * scan.bytes.saturating_sub(2) as u64).sum();
+    let blocks: u64 = headers.blocks(0);
+    // Arithmetic coding spends less than a bit on a block like those before it.
+    bits > if headers.is_arithmetic() { 0 } else { blocks / FEWEST_BLOCKS }
+}
+
+/// What a decode holds, in bytes: the coefficients of files with several scans (16 bits a sample),
+/// a plane of each component, the pixels, and a copy of them (RGB out of CMYK, smaller, or turned).
+fn memory(headers: &Headers, pixels: usize) -> usize {
+    let components = headers.components.len();
+    let samples: u64 = (0..components).map(|index| 64 * headers.blocks(index)).sum();
+    let coefficients = if headers.keeps_coefficients() { 2 * samples as usize } else { 0 };
+    coefficients + pixels * (components + components.max(3) + 3)
+}
+
+fn pixels_of(bytes: &[u8], headers: &Headers, scale: &Scale) -> Result<RgbImage, DecodeError> {
+    if headers.is_rare() { rare_pixels_of(bytes) } else { usual_pixels_of(bytes, headers, scale) }
+}
+
+fn usual_pixels_of(
+    bytes: &[u8],
+    headers: &Headers,
+    scale: &Scale,
+) -> Result<RgbImage, DecodeError> {
+    let limits = DecodeLimits { max_scans: headers.scans.len().max(1), ..DecodeLimits::default() };
+    // The walk to the last of several scans wants an end.
+    let ended =
+        if headers.ended { Cow::Borrowed(bytes) } else { Cow::Owned([bytes, &END].concat()) };
+    let mut decoder = Decoder::new_with_limits(&ended, limits).map_err(failed)?;
+    let four_channels = headers.components.len() == 4;
+    decoder.set_output_format(if four_channels { PixelFormat::Cmyk } else { PixelFormat::Rgb });
+    // The decoder wants its factors in lowest terms.
+    let common = 1 << scale.eighths.trailing_zeros();
+    decoder.set_scale(ScalingFactor::try_new(scale.eighths / common, 8 / common).map_err(failed)?);
+    decoder.set_lenient(true);
+    decoder.set_block_smoothing(true);
+    let image = decoder.decode_image().map_err(failed)?;
+    let pixels = if four_channels { from_inverted_cmyk(&image.data) } else { image.data };
+    RgbImage::from_raw(image.width as u32, image.height as u32, pixels)
+        .ok_or_else(|| broken("missing rows"))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "used with map_err")]
+fn failed(error: JpegError) -> DecodeError {
+    DecodeError::Broken(error.to_string())
+}
+
+/// What the usual decoder refuses or gets wrong: sequential files of several scans, and luma
+/// coarser than chroma.
+fn rare_pixels_of(bytes: &[u8]) -> Result<RgbImage, DecodeError> {
+    let failed = |error: jpeg_decoder::Error| DecodeError::Broken(error.to_string());
+    let mut decoder = jpeg_decoder::Decoder::new(bytes.chain(END.as_slice()));
+    let data = decoder.decode().map_err(failed)?;
+    let info = decoder.info().ok_or_else(|| broken("no frame header"))?;
+    let pixels = match info.pixel_format {
+        jpeg_decoder::PixelFormat::RGB24 => data,
+        // This decoder has turned Adobe's inverted amounts around.
+        jpeg_decoder::PixelFormat::CMYK32 => {
+            from_inverted_cmyk(&data.into_iter().map(|ink| !ink).collect::<Vec<u8>>())
         }
+        jpeg_decoder::PixelFormat::L8 => data.into_iter().flat_map(|value| [value; 3]).collect(),
+        jpeg_decoder::PixelFormat::L16 => return Err(broken("16 bits a sample")),
+    };
+    RgbImage::from_raw(u32::from(info.width), u32::from(info.height), pixels)
+        .ok_or_else(|| broken("missing rows"))
+}
+
+/// Ink amounts, 255 for none, to the light that is left.
+fn from_inverted_cmyk(pixels: &[u8]) -> Vec<u8> {
+    let light = |ink: u8, black: u8| ((u32::from(ink) * u32::from(black) + 127) / 255) as u8;
+    pixels
+        .chunks_exact(4)
+        .flat_map(|pixel| [0, 1, 2].map(|index| light(pixel[index], pixel[3])))
+        .collect()
+}
+
+/// How much smaller than the file an image is decoded, in eighths.
+struct Scale {
+    eighths: u32,
+}
+
+impl Scale {
+    /// The smallest scale that leaves as much as is kept.
+    fn of(headers: &Headers) -> Self {
+        let longest = headers.width.max(headers.height);
+        let smallest = (1..8).find(|eighths| longest * eighths / 8 >= limits::KEPT_SIDE);
+        let scales = headers.coding != Coding::Lossless && !headers.is_rare();
+        Self { eighths: smallest.filter(|_| scales).unwrap_or(8) }
+    }
+
+    fn of_side(&self, side: u32) -> u32 {
+        (side * self.eighths).div_ceil(8)
     }
 }

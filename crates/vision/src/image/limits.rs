@@ -12,7 +12,7 @@ pub const MIN_SIDE: u32 = 80;
 
 /// The longest side kept. The smallest face that the API finds, 40 pixels in 1920, still has 85
 /// pixels here, and an image waiting for its turn takes 50 MB at most instead of 300.
-const KEPT_SIDE: u32 = 4096;
+pub(super) const KEPT_SIDE: u32 = 4096;
 
 /// Makes an image with a longer side than [`KEPT_SIDE`] smaller, its aspect kept; answers are
 /// ratios, so nobody sees it.

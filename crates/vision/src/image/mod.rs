@@ -4,12 +4,17 @@ use image::RgbImage;
 use thiserror::Error;
 
 mod budget;
+mod exif;
+mod guard;
+mod headers;
 mod jpeg;
 mod limits;
 mod png;
+mod png_chunks;
 mod resize;
 #[cfg(test)]
 mod tests;
+mod work;
 
 pub use limits::{MAX_SIDE, MIN_SIDE};
 pub(crate) use resize::{Resizer, Window};
