@@ -21,8 +21,8 @@ use std::time::{Duration, Instant};
 use lookalike::gallery::{Gallery, Kind};
 use lookalike_store::Tenant;
 use lookalike_store::{
-    BoundingBox, Collection, IndexFaces, Location, MAX_FACES_PER_COLLECTION, NewCollection,
-    NewFace, PackId, Sqlite, Store,
+    BoundingBox, Collection, IndexFaces, Location, NewCollection, NewFace, PackId, Sqlite, Store,
+    VectorSource as _,
 };
 use uuid::Uuid;
 
@@ -38,7 +38,6 @@ async fn new_collection(store: &Sqlite, name: &str) -> Collection {
         model_version: "7.0".to_owned(),
         pack: PackId { name: "default".to_owned(), version: "1".to_owned() },
         tags: BTreeMap::new(),
-        max_collections: None,
     };
     store.create_collection(&tenant(), new).await.expect("a collection")
 }
@@ -68,13 +67,12 @@ fn image(collection: &Collection, number: u64, faces: u32) -> IndexFaces {
         vector: vector((number << 8) + u64::from(ordinal)),
     };
     IndexFaces {
-        collection: collection.key,
+        collection: collection.clone(),
         image_sha256,
         external_image_id: Some(format!("photo-{number}.jpg")),
         image_id: Uuid::from_u128(u128::from(number)),
         model_version: "7.0".to_owned(),
         faces: (0..faces).map(face).collect(),
-        max_faces: MAX_FACES_PER_COLLECTION,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::config::ServeConfig;
 use crate::gallery::Gallery;
 use crate::objects::{ImageSource, SourceError};
 use crate::packs::Packs;
-use lookalike_store::{ChangeSink, Location, OpenError, Sqlite, Store};
+use lookalike_store::{ChangeSink, OpenError, Store};
 use lookalike_vision::VisionError;
 
 /// Everything that an operation may touch.
@@ -59,11 +59,7 @@ impl App {
             let config = config.vision.clone();
             move || Packs::load(&config)
         });
-        let location = match config.data.as_str() {
-            ":memory:" => Location::Memory,
-            folder => Location::Directory(folder.into()),
-        };
-        let store = Arc::new(Sqlite::open(&location).await?);
+        let store = lookalike_store::open(&config.data).await?;
         let threads = config
             .api
             .search_threads

@@ -12,60 +12,11 @@ mod tests;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use async_trait::async_trait;
 use tokio::sync::watch;
 
 use self::progress::Progress;
 use lookalike_search::{Abandoned, Arena, Hit, Query, Scanner, VectorError, user_vector};
-use lookalike_store::{
-    Change, ChangeSink, Collection, CollectionKey, FaceVisitor, Store, StoreError, StoreResult,
-    UserVisitor,
-};
-
-/// Where collections are loaded from: every [`Store`], or a stand-in.
-#[async_trait]
-pub trait Source: Send + Sync {
-    /// The collection as it is now; fails with [`lookalike_store::Missing::Collection`] when it was
-    /// deleted.
-    async fn describe(&self, collection: CollectionKey) -> StoreResult<Collection>;
-
-    /// Shows every face, as it was at some moment of the call.
-    async fn faces(
-        &self,
-        collection: CollectionKey,
-        visit: &mut FaceVisitor<'_>,
-    ) -> StoreResult<()>;
-
-    /// Shows every user with faces, as it was at some moment of the call.
-    async fn users(
-        &self,
-        collection: CollectionKey,
-        visit: &mut UserVisitor<'_>,
-    ) -> StoreResult<()>;
-}
-
-#[async_trait]
-impl<S: Store + ?Sized> Source for S {
-    async fn describe(&self, collection: CollectionKey) -> StoreResult<Collection> {
-        self.collection_by_key(collection).await
-    }
-
-    async fn faces(
-        &self,
-        collection: CollectionKey,
-        visit: &mut FaceVisitor<'_>,
-    ) -> StoreResult<()> {
-        self.load_faces(collection, visit).await
-    }
-
-    async fn users(
-        &self,
-        collection: CollectionKey,
-        visit: &mut UserVisitor<'_>,
-    ) -> StoreResult<()> {
-        self.load_users(collection, visit).await
-    }
-}
+use lookalike_store::{Change, ChangeSink, CollectionKey, StoreError, StoreResult, VectorSource};
 
 /// Why a search has no answer.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -94,7 +45,7 @@ pub enum Kind {
 pub struct Gallery {
     scanner: Scanner,
     members: Arc<Members>,
-    source: Arc<dyn Source>,
+    source: Arc<dyn VectorSource>,
 }
 
 type Key = (CollectionKey, Kind);
@@ -132,7 +83,7 @@ pub struct GallerySize {
 
 impl Gallery {
     /// An empty gallery that loads from `source` and scans on `threads` threads of its own.
-    pub fn new(source: Arc<dyn Source>, threads: usize) -> std::io::Result<Self> {
+    pub fn new(source: Arc<dyn VectorSource>, threads: usize) -> std::io::Result<Self> {
         Ok(Self { scanner: Scanner::new(threads)?, members: Arc::default(), source })
     }
 
@@ -297,17 +248,17 @@ struct Load {
 }
 
 impl Load {
-    async fn run(self, source: Arc<dyn Source>) {
+    async fn run(self, source: Arc<dyn VectorSource>) {
         let index = Arc::new(Index::default());
         let outcome = self.read(&*source, &index).await;
         let loaded = match outcome {
-            Ok(()) => {
+            Ok(Some(())) => {
                 self.replay(&index);
                 Ok(index)
             }
             // Deleted since the search asked for it: nothing is found and, as nobody would ever
             // remove it, nothing is kept.
-            Err(StoreError::NotFound(_)) => {
+            Ok(None) => {
                 self.forget();
                 Ok(index)
             }
@@ -320,27 +271,29 @@ impl Load {
         self.sender.send_replace(Some(loaded));
     }
 
-    async fn read(&self, source: &dyn Source, index: &Index) -> StoreResult<()> {
+    /// Fills the index; none when the collection is gone.
+    async fn read(&self, source: &dyn VectorSource, index: &Index) -> StoreResult<Option<()>> {
         let (collection, kind) = self.key;
-        let mut progress = Progress::new(source.describe(collection).await?, kind);
+        let Some(described) = source.collection_by_key(collection).await? else { return Ok(None) };
+        let mut progress = Progress::new(described, kind);
         match kind {
             Kind::Faces => {
                 let mut visit = |row: i64, vector: &[f32]| {
                     index.put(row, vector);
                     progress.step();
                 };
-                source.faces(collection, &mut visit).await?;
+                source.load_faces(collection, &mut visit).await?;
             }
             Kind::Users => {
                 let mut visit = |user: i64, faces: &[Vec<f32>]| {
                     index.apply(vec![user_edit(user, faces)]);
                     progress.step();
                 };
-                source.users(collection, &mut visit).await?;
+                source.load_users(collection, &mut visit).await?;
             }
         }
         progress.done();
-        Ok(())
+        Ok(Some(()))
     }
 
     /// Applies what was committed since the load began, until nothing is left, and then opens the

@@ -73,9 +73,12 @@ impl FromStr for S3Location {
 /// Why a location of S3 objects cannot be used.
 #[derive(Debug, Error)]
 pub enum SourceError {
-    #[error("cannot use the folder {} for S3 objects: {source}; create it, with a folder in it for each bucket", folder.display())]
+    #[error(
+        "cannot use the folder {} for S3 objects: create it, with a folder in it for each bucket",
+        folder.display()
+    )]
     Folder { folder: PathBuf, source: object_store::Error },
-    #[error("cannot set up S3: {0}; check the AWS_* environment variables and the endpoint")]
+    #[error("cannot set up S3: check the AWS_* environment variables and the endpoint")]
     Client(#[source] object_store::Error),
 }
 

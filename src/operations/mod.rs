@@ -1,6 +1,7 @@
 //! One file per operation: its input, its output and what it does.
 
 mod collections;
+mod error;
 mod faces;
 mod images;
 mod support;

@@ -44,7 +44,7 @@ impl<S: Service> OperationVisitor<S::Context> for Invocation<'_, S> {
             input.check(&mut violations);
             violations.into_result()
         })?;
-        let output = O::run(&front.service.context(caller), input).await?;
+        let output = O::run(&front.service.context(caller), input).await.map_err(Into::into)?;
         serde_json::to_vec(&output).map_err(ApiError::internal)
     }
 

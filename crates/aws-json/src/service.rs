@@ -20,6 +20,8 @@ pub trait Operation {
     type Context: Sync;
     type Input: DeserializeOwned + Request + Send;
     type Output: Serialize + Send;
+    /// How it fails: the service's own error, which becomes the one that the client reads.
+    type Error: Into<ApiError> + Send;
 
     /// Another operation whose permission this request needs too.
     fn also_needs(_input: &Self::Input) -> Option<&'static str> {
@@ -30,7 +32,7 @@ pub trait Operation {
     fn run(
         context: &Self::Context,
         input: Self::Input,
-    ) -> impl Future<Output = ApiResult<Self::Output>> + Send;
+    ) -> impl Future<Output = Result<Self::Output, Self::Error>> + Send;
 }
 
 /// A request on its way to the operation that it names.

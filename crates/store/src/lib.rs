@@ -15,7 +15,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 pub use change::{Change, ChangeSink, FaceVector};
-pub use error::{Existing, Failure, Missing, Quota, StoreError, StoreResult};
+pub use error::{Entity, Failure, Quota, StoreError, StoreResult};
 pub use rows::{
     AssociateFaces, Association, AssociationFailure, BoundingBox, Collection, CollectionKey,
     DisassociateFaces, Disassociation, DisassociationFailure, Face, FaceDeletion, FaceFilter,
@@ -23,6 +23,15 @@ pub use rows::{
 };
 
 pub use sqlite::{Clock, Location, OpenError, Sqlite};
+
+/// Opens the store of that location: a folder, or `:memory:` for one that keeps nothing.
+pub async fn open(location: &str) -> Result<Arc<dyn Store>, OpenError> {
+    let location = match location {
+        ":memory:" => Location::Memory,
+        folder => Location::Directory(folder.into()),
+    };
+    Ok(Arc::new(Sqlite::open(&location).await?))
+}
 
 pub use crate::tenant::Tenant;
 
@@ -38,17 +47,42 @@ pub type FaceVisitor<'v> = dyn FnMut(i64, &[f32]) + Send + 'v;
 /// Is shown users, as row and the vectors of their faces.
 pub type UserVisitor<'v> = dyn FnMut(i64, &[Vec<f32>]) + Send + 'v;
 
+/// What a copy of the vectors in memory is filled from.
+#[async_trait]
+pub trait VectorSource: Send + Sync {
+    /// The collection of that key, with its counts; none when it was deleted.
+    async fn collection_by_key(&self, key: CollectionKey) -> StoreResult<Option<Collection>>;
+
+    /// Shows every face of a collection to `visit`, as its row and unit vector, in ascending order
+    /// of row. A change that is committed meanwhile may be shown or not, each face by itself; sinks
+    /// get it.
+    async fn load_faces(
+        &self,
+        collection: CollectionKey,
+        visit: &mut FaceVisitor<'_>,
+    ) -> StoreResult<()>;
+
+    /// Shows every user with faces to `visit`, as the user's row and the vectors of its faces in
+    /// the order of their rows. A change that is committed meanwhile may be shown or not, each user
+    /// by itself; sinks get it.
+    async fn load_users(
+        &self,
+        collection: CollectionKey,
+        visit: &mut UserVisitor<'_>,
+    ) -> StoreResult<()>;
+}
+
 /// A place for collections, faces, users and tags.
 ///
-/// Collections are found by tenant and name; all below a collection is reached with the
-/// [`CollectionKey`] that the look-up gave, so a collection that was deleted and made again in
-/// between is never mistaken for the old one: writes then fail with [`Missing::Collection`], reads
-/// find nothing.
+/// Collections are found by tenant and name. All below a collection is reached with what the look-up
+/// gave, its [`CollectionKey`] to read and the [`Collection`] to write, so a collection that was
+/// deleted and made again in between is never mistaken for the old one: writes then fail with
+/// [`StoreError::NotFound`], reads find nothing.
 ///
 /// A caller that stops waiting (drops the future) leaves either the whole effect of its call or
 /// none of it.
 #[async_trait]
-pub trait Store: Send + Sync {
+pub trait Store: VectorSource {
     /// Sends the changes of all later commits to `sink`, which the store holds weakly: it is
     /// forgotten when its owner drops it.
     fn subscribe(&self, sink: &Arc<dyn ChangeSink>);
@@ -57,19 +91,15 @@ pub trait Store: Send + Sync {
     /// [`StoreError::Closed`].
     async fn close(&self);
 
-    /// Makes an empty collection. Fails with [`Existing::Collection`], [`Quota::Collections`] or
-    /// [`Quota::Tags`].
+    /// Makes an empty collection. Fails with [`StoreError::AlreadyExists`] or [`Quota::Tags`].
     async fn create_collection(
         &self,
         tenant: &Tenant,
         new: NewCollection,
     ) -> StoreResult<Collection>;
 
-    /// The collection of that name, with its counts. Fails with [`Missing::Collection`].
+    /// The collection of that name, with its counts. Fails with [`StoreError::NotFound`].
     async fn collection(&self, tenant: &Tenant, name: &str) -> StoreResult<Collection>;
-
-    /// The collection of that key, with its counts. Fails with [`Missing::Collection`].
-    async fn collection_by_key(&self, key: CollectionKey) -> StoreResult<Collection>;
 
     /// Up to `limit` collections made after `after`, in the order of their creation.
     async fn list_collections(
@@ -100,8 +130,8 @@ pub trait Store: Send + Sync {
 
     /// Stores the faces of one image and returns them in the order given. A face that is there
     /// already (same collection, image bytes, external image id and ordinal) is returned as it was
-    /// stored first, and nothing is added for it. Fails with [`Quota::FacesPerCollection`] as a
-    /// whole.
+    /// stored first, and nothing is added for it. Fails as a whole with
+    /// [`Quota::FacesPerCollection`] when more than [`MAX_FACES_PER_COLLECTION`] would result.
     async fn index_faces(&self, request: IndexFaces) -> StoreResult<Vec<Face>>;
 
     /// Up to `limit` faces that pass the filter and whose face ids come after `after`, in ascending
@@ -113,9 +143,6 @@ pub trait Store: Send + Sync {
         limit: usize,
         filter: FaceFilter,
     ) -> StoreResult<Vec<Face>>;
-
-    /// The face of that id.
-    async fn face(&self, collection: CollectionKey, face_id: Uuid) -> StoreResult<Option<Face>>;
 
     /// The faces of these rows, in the order given; rows that are gone are left out. For the hits
     /// of a search.
@@ -136,24 +163,24 @@ pub trait Store: Send + Sync {
     /// first mention.
     async fn delete_faces(
         &self,
-        collection: CollectionKey,
+        collection: &Collection,
         face_ids: &[Uuid],
     ) -> StoreResult<Vec<(Uuid, FaceDeletion)>>;
 
-    /// Makes a user without faces. Fails with [`Existing::User`], [`Missing::Collection`] or
-    /// [`StoreError::TokenMismatch`].
+    /// Makes a user without faces. Fails with [`StoreError::AlreadyExists`],
+    /// [`StoreError::NotFound`] or [`StoreError::TokenMismatch`].
     async fn create_user(
         &self,
-        collection: CollectionKey,
+        collection: &Collection,
         user_id: &str,
         token: Option<Idempotency>,
     ) -> StoreResult<()>;
 
-    /// Deletes a user; its faces stay, without a user. Fails with [`Missing::User`] or
+    /// Deletes a user; its faces stay, without a user. Fails with [`StoreError::NotFound`] or
     /// [`StoreError::TokenMismatch`].
     async fn delete_user(
         &self,
-        collection: CollectionKey,
+        collection: &Collection,
         user_id: &str,
         token: Option<Idempotency>,
     ) -> StoreResult<()>;
@@ -178,37 +205,19 @@ pub trait Store: Send + Sync {
     ) -> StoreResult<Vec<User>>;
 
     /// Gives faces to a user: each face is judged against the faces that the user has at that
-    /// moment, those just associated included. Fails as a whole with [`Missing::User`],
-    /// [`Quota::FacesPerUser`] or [`StoreError::TokenMismatch`].
+    /// moment, those just associated included. Fails as a whole with
+    /// [`StoreError::NotFound`], [`Quota::FacesPerUser`] or [`StoreError::TokenMismatch`].
     async fn associate_faces(
         &self,
         request: AssociateFaces,
         token: Option<Idempotency>,
     ) -> StoreResult<Association>;
 
-    /// Takes faces from a user. Fails as a whole with [`Missing::User`] or
+    /// Takes faces from a user. Fails as a whole with [`StoreError::NotFound`] or
     /// [`StoreError::TokenMismatch`].
     async fn disassociate_faces(
         &self,
         request: DisassociateFaces,
         token: Option<Idempotency>,
     ) -> StoreResult<Disassociation>;
-
-    /// Shows every face of a collection to `visit`, as its row and unit vector, in ascending order
-    /// of row. A change that is committed meanwhile may be shown or not, each face by itself; sinks
-    /// hear of it.
-    async fn load_faces(
-        &self,
-        collection: CollectionKey,
-        visit: &mut FaceVisitor<'_>,
-    ) -> StoreResult<()>;
-
-    /// Shows every user with faces to `visit`, as the user's row and the vectors of its faces in
-    /// the order of their rows. A change that is committed meanwhile may be shown or not, each user
-    /// by itself; sinks hear of it.
-    async fn load_users(
-        &self,
-        collection: CollectionKey,
-        visit: &mut UserVisitor<'_>,
-    ) -> StoreResult<()>;
 }

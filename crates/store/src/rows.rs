@@ -10,18 +10,15 @@ use uuid::Uuid;
 use crate::tenant::Tenant;
 
 /// Names one collection for as long as it lives; never used again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, sqlx::Type)]
-#[sqlx(transparent)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CollectionKey(pub i64);
 
 /// The model pack whose vectors a collection holds.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PackId {
     /// As in `pack.toml`.
-    #[sqlx(rename = "pack_name")]
     pub name: String,
     /// Tells apart all packs whose vectors cannot be compared.
-    #[sqlx(rename = "pack_version")]
     pub version: String,
 }
 
@@ -34,44 +31,35 @@ pub struct NewCollection {
     pub model_version: String,
     pub pack: PackId,
     pub tags: BTreeMap<String, String>,
-    /// How many collections the tenant may have, this one included.
-    pub max_collections: Option<u64>,
 }
 
 /// A collection as it is.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Collection {
-    #[sqlx(rename = "id")]
     pub key: CollectionKey,
     pub name: String,
     pub model_version: String,
-    #[sqlx(flatten)]
     pub pack: PackId,
     /// Milliseconds since 1970-01-01 UTC.
     pub created_at: i64,
-    #[sqlx(try_from = "i64")]
     pub face_count: u64,
-    #[sqlx(try_from = "i64")]
     pub user_count: u64,
 }
 
 /// A box in ratios of the upright image's width and height; may reach past the image.
-#[derive(Debug, Clone, Copy, PartialEq, sqlx::FromRow)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BoundingBox {
-    #[sqlx(rename = "box_left")]
     pub left: f32,
-    #[sqlx(rename = "box_top")]
     pub top: f32,
-    #[sqlx(rename = "box_width")]
     pub width: f32,
-    #[sqlx(rename = "box_height")]
     pub height: f32,
 }
 
 /// The faces of one image that are to be kept.
 #[derive(Debug, Clone)]
 pub struct IndexFaces {
-    pub collection: CollectionKey,
+    /// As a look-up gave it: its key names it, its name goes into errors.
+    pub collection: Collection,
     /// SHA-256 of the image's bytes, for the duplicate rule.
     pub image_sha256: [u8; 32],
     pub external_image_id: Option<String>,
@@ -79,8 +67,6 @@ pub struct IndexFaces {
     /// The version written into each face.
     pub model_version: String,
     pub faces: Vec<NewFace>,
-    /// Usually [`super::MAX_FACES_PER_COLLECTION`].
-    pub max_faces: u64,
 }
 
 /// One face to be kept.
@@ -97,15 +83,13 @@ pub struct NewFace {
 }
 
 /// A face as it is kept.
-#[derive(Debug, Clone, PartialEq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Face {
     /// What the search calls it.
-    #[sqlx(rename = "id")]
     pub row: i64,
     pub face_id: Uuid,
     pub image_id: Uuid,
     pub external_image_id: Option<String>,
-    #[sqlx(flatten)]
     pub bounding_box: BoundingBox,
     /// 0..=100.
     pub confidence: f32,
@@ -133,13 +117,11 @@ pub enum FaceDeletion {
 }
 
 /// A user as it is; it is active once it has a face.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     /// What the search calls it; rises in the order of creation.
-    #[sqlx(rename = "id")]
     pub row: i64,
     pub user_id: String,
-    #[sqlx(try_from = "i64")]
     pub face_count: u64,
 }
 
@@ -156,25 +138,23 @@ pub type Similarity = Arc<dyn Fn(&[Vec<f32>], &[f32]) -> f32 + Send + Sync>;
 /// Faces to be given to a user.
 #[derive(Clone)]
 pub struct AssociateFaces {
-    pub collection: CollectionKey,
+    /// As a look-up gave it: its key names it, its name goes into errors.
+    pub collection: Collection,
     pub user_id: String,
     pub face_ids: Vec<Uuid>,
     /// A face less alike than this is refused, unless it is the user's first.
     pub threshold: f32,
     /// Runs within the write: pure and quick.
     pub similarity: Similarity,
-    /// Usually [`super::MAX_FACES_PER_USER`].
-    pub max_faces: usize,
 }
 
 impl fmt::Debug for AssociateFaces {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AssociateFaces")
-            .field("collection", &self.collection)
+            .field("collection", &self.collection.name)
             .field("user_id", &self.user_id)
             .field("face_ids", &self.face_ids)
             .field("threshold", &self.threshold)
-            .field("max_faces", &self.max_faces)
             .finish_non_exhaustive()
     }
 }
@@ -201,7 +181,8 @@ pub enum AssociationFailure {
 /// Faces to be taken from a user.
 #[derive(Debug, Clone)]
 pub struct DisassociateFaces {
-    pub collection: CollectionKey,
+    /// As a look-up gave it: its key names it, its name goes into errors.
+    pub collection: Collection,
     pub user_id: String,
     pub face_ids: Vec<Uuid>,
 }

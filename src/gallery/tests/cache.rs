@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 
 use super::{ids, scattered};
-use crate::gallery::{Gallery, Kind, SearchError, Source};
+use crate::gallery::{Gallery, Kind, SearchError};
 use lookalike_search::user_vector;
 use lookalike_store::{
-    Change, ChangeSink, Collection, CollectionKey, FaceVector, FaceVisitor, Missing, PackId,
-    StoreError, StoreResult, UserVisitor,
+    Change, ChangeSink, Collection, CollectionKey, FaceVector, FaceVisitor, PackId, StoreError,
+    StoreResult, UserVisitor, VectorSource,
 };
 
 const COLLECTION: CollectionKey = CollectionKey(7);
@@ -26,12 +26,12 @@ struct Shelf {
 }
 
 #[async_trait]
-impl Source for Shelf {
-    async fn describe(&self, key: CollectionKey) -> StoreResult<Collection> {
+impl VectorSource for Shelf {
+    async fn collection_by_key(&self, key: CollectionKey) -> StoreResult<Option<Collection>> {
         if self.dropped.load(Relaxed) {
-            return Err(StoreError::NotFound(Missing::Collection));
+            return Ok(None);
         }
-        Ok(Collection {
+        Ok(Some(Collection {
             key,
             name: "staff".to_owned(),
             model_version: "7.0".to_owned(),
@@ -39,10 +39,10 @@ impl Source for Shelf {
             created_at: 0,
             face_count: self.faces.lock().unwrap().len() as u64,
             user_count: self.users.lock().unwrap().len() as u64,
-        })
+        }))
     }
 
-    async fn faces(&self, _: CollectionKey, visit: &mut FaceVisitor<'_>) -> StoreResult<()> {
+    async fn load_faces(&self, _: CollectionKey, visit: &mut FaceVisitor<'_>) -> StoreResult<()> {
         self.loads.fetch_add(1, Relaxed);
         if self.failures.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok() {
             return Err(StoreError::Closed);
@@ -55,7 +55,7 @@ impl Source for Shelf {
         Ok(())
     }
 
-    async fn users(&self, _: CollectionKey, visit: &mut UserVisitor<'_>) -> StoreResult<()> {
+    async fn load_users(&self, _: CollectionKey, visit: &mut UserVisitor<'_>) -> StoreResult<()> {
         let snapshot = self.users.lock().unwrap().clone();
         for (user, faces) in snapshot {
             tokio::task::yield_now().await;
@@ -74,7 +74,7 @@ struct World {
 
 impl World {
     fn over(shelf: Arc<Shelf>) -> Self {
-        let gallery = Gallery::new(Arc::clone(&shelf) as Arc<dyn Source>, 2).unwrap();
+        let gallery = Gallery::new(Arc::clone(&shelf) as Arc<dyn VectorSource>, 2).unwrap();
         Self { shelf, gallery, writer: Mutex::default() }
     }
 

@@ -7,13 +7,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use uuid::Uuid;
 
 use super::scattered;
-use crate::gallery::{Gallery, Kind, Source};
+use crate::gallery::{Gallery, Kind};
 use lookalike_search::{Hit, cosine, user_vector};
 use lookalike_store::Tenant;
 use lookalike_store::{
-    AssociateFaces, BoundingBox, ChangeSink, CollectionKey, DisassociateFaces, IndexFaces,
-    Location, MAX_FACES_PER_COLLECTION, MAX_FACES_PER_USER, NewCollection, NewFace, PackId, Sqlite,
-    Store,
+    AssociateFaces, BoundingBox, ChangeSink, Collection, DisassociateFaces, IndexFaces, Location,
+    NewCollection, NewFace, PackId, Sqlite, Store, VectorSource,
 };
 
 const TASKS: usize = 8;
@@ -29,7 +28,7 @@ const ALL: usize = usize::MAX;
 
 struct World {
     store: Arc<Sqlite>,
-    collection: CollectionKey,
+    collection: Collection,
     gallery: RwLock<Arc<Gallery>>,
 }
 
@@ -41,10 +40,9 @@ impl World {
             model_version: "7.0".to_owned(),
             pack: PackId { name: "default".to_owned(), version: "1".to_owned() },
             tags: BTreeMap::new(),
-            max_collections: None,
         };
         let tenant = Tenant { account: "111122223333".to_owned(), region: "eu-west-1".to_owned() };
-        let collection = store.create_collection(&tenant, new).await.unwrap().key;
+        let collection = store.create_collection(&tenant, new).await.unwrap();
         let gallery = RwLock::new(gallery_over(&store));
         Self { store, collection, gallery }
     }
@@ -56,12 +54,12 @@ impl World {
 
     async fn search(&self, kind: Kind, probe: &[f32], k: usize) -> Vec<Hit> {
         let gallery = Arc::clone(&self.gallery.read().unwrap_or_else(PoisonError::into_inner));
-        gallery.search(self.collection, kind, probe, -1.0, k).await.unwrap()
+        gallery.search(self.collection.key, kind, probe, -1.0, k).await.unwrap()
     }
 }
 
 fn gallery_over(store: &Arc<Sqlite>) -> Arc<Gallery> {
-    let gallery = Arc::new(Gallery::new(Arc::clone(store) as Arc<dyn Source>, 2).unwrap());
+    let gallery = Arc::new(Gallery::new(Arc::clone(store) as Arc<dyn VectorSource>, 2).unwrap());
     let sink: Arc<dyn ChangeSink> = gallery.clone();
     store.subscribe(&sink);
     gallery
@@ -160,13 +158,12 @@ impl Task {
             vector: vector.clone(),
         };
         let request = IndexFaces {
-            collection: self.world.collection,
+            collection: self.world.collection.clone(),
             image_sha256,
             external_image_id: None,
             image_id: Uuid::nil(),
             model_version: "7.0".to_owned(),
             faces: (0..).zip(&vectors).map(face).collect(),
-            max_faces: MAX_FACES_PER_COLLECTION,
         };
         let faces = self.world.store.index_faces(request).await.unwrap();
         for (face, vector) in faces.into_iter().zip(vectors) {
@@ -179,7 +176,7 @@ impl Task {
         let rows = self.reference.free_faces(DELETED_FACES);
         self.world
             .store
-            .delete_faces(self.world.collection, &self.reference.ids(&rows))
+            .delete_faces(&self.world.collection, &self.reference.ids(&rows))
             .await
             .unwrap();
         self.reference.faces.retain(|row, _| !rows.contains(row));
@@ -187,16 +184,15 @@ impl Task {
 
     async fn create_user(&mut self, turn: usize) {
         let (world, user_id) = (Arc::clone(&self.world), format!("{}-{turn}", self.number));
-        world.store.create_user(world.collection, &user_id, None).await.unwrap();
-        let user = world.store.user(world.collection, &user_id).await.unwrap().unwrap().row;
+        world.store.create_user(&world.collection, &user_id, None).await.unwrap();
+        let user = world.store.user(world.collection.key, &user_id).await.unwrap().unwrap().row;
         let rows = self.reference.free_faces(5);
         let request = AssociateFaces {
-            collection: world.collection,
+            collection: world.collection.clone(),
             user_id: user_id.clone(),
             face_ids: self.reference.ids(&rows),
             threshold: 0.0,
             similarity: Arc::new(|_, _| 100.0),
-            max_faces: MAX_FACES_PER_USER,
         };
         world.store.associate_faces(request, None).await.unwrap();
         self.reference.user_rows.insert(user);
@@ -207,7 +203,7 @@ impl Task {
     async fn disassociate(&mut self) {
         let Some((user_id, faces)) = self.reference.users.values().next().cloned() else { return };
         let rows: Vec<i64> = faces.into_iter().take(2).collect();
-        let (collection, face_ids) = (self.world.collection, self.reference.ids(&rows));
+        let (collection, face_ids) = (self.world.collection.clone(), self.reference.ids(&rows));
         let request = DisassociateFaces { collection, user_id, face_ids };
         self.world.store.disassociate_faces(request, None).await.unwrap();
         if let Some(mut eldest) = self.reference.users.first_entry() {
@@ -217,7 +213,7 @@ impl Task {
 
     async fn delete_user(&mut self) {
         if let Some((_, (user_id, _))) = self.reference.users.pop_first() {
-            self.world.store.delete_user(self.world.collection, &user_id, None).await.unwrap();
+            self.world.store.delete_user(&self.world.collection, &user_id, None).await.unwrap();
         }
     }
 

@@ -2,11 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::Context;
-use crate::operations::support::context::store_error;
 use crate::operations::tags::tag_resource::TagResource;
 use crate::shapes::{CollectionId, Tags};
-use aws_json::ApiResult;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 use lookalike_store::NewCollection;
@@ -35,25 +34,21 @@ impl Operation for CreateCollection {
     type Context = Context;
     type Input = Input;
     type Output = Output;
+    type Error = OperationError;
 
     fn also_needs(input: &Input) -> Option<&'static str> {
         input.tags.as_ref().filter(|tags| !tags.is_empty()).map(|_| TagResource::NAME)
     }
 
-    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+    async fn run(context: &Context, input: Input) -> OperationResult<Output> {
         let name = input.collection_id.as_str();
         let new = NewCollection {
             name: name.to_owned(),
             model_version: context.app.face_model_version.clone(),
             pack: context.app.packs.id(),
             tags: input.tags.map(Tags::into_map).unwrap_or_default(),
-            max_collections: None,
         };
-        let store = &context.app.store;
-        let collection = store
-            .create_collection(&context.tenant, new)
-            .await
-            .map_err(|error| store_error(error, name, ""))?;
+        let collection = context.app.store.create_collection(&context.tenant, new).await?;
         Ok(Output {
             status_code: 200,
             collection_arn: context.tenant.collection_arn(name),

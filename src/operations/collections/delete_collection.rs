@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::Context;
-use crate::operations::support::context::store_error;
 use crate::shapes::CollectionId;
-use aws_json::ApiResult;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 
@@ -30,11 +29,11 @@ impl Operation for DeleteCollection {
     type Context = Context;
     type Input = Input;
     type Output = Output;
+    type Error = OperationError;
 
-    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+    async fn run(context: &Context, input: Input) -> OperationResult<Output> {
         let name = input.collection_id.as_str();
-        let deleted = context.app.store.delete_collection(&context.tenant, name).await;
-        deleted.map_err(|error| store_error(error, name, ""))?;
+        context.app.store.delete_collection(&context.tenant, name).await?;
         Ok(Output { status_code: 200 })
     }
 }

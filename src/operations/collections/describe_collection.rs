@@ -2,11 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::Context;
 use crate::shapes::CollectionId;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
-use aws_json::{ApiError, ApiResult, ErrorCode};
+use aws_json::{ApiError, ErrorCode};
+use lookalike_store::StoreError;
 
 pub struct DescribeCollection;
 
@@ -35,17 +37,18 @@ impl Operation for DescribeCollection {
     type Context = Context;
     type Input = Input;
     type Output = Output;
+    type Error = OperationError;
 
-    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
-        let collection =
-            context.collection(&input.collection_id).await.map_err(|error| match error.code() {
-                // AWS words this one differently here.
-                ErrorCode::ResourceNotFoundException => ApiError::new(
-                    error.code(),
-                    format!("Collection:{} not found!", *input.collection_id),
-                ),
-                _ => error,
-            })?;
+    async fn run(context: &Context, input: Input) -> OperationResult<Output> {
+        let name = input.collection_id.as_str();
+        let collection = match context.app.store.collection(&context.tenant, name).await {
+            // AWS words this one differently here.
+            Err(StoreError::NotFound(_)) => {
+                let message = format!("Collection:{name} not found!");
+                return Err(ApiError::new(ErrorCode::ResourceNotFoundException, message).into());
+            }
+            result => result?,
+        };
         #[expect(
             clippy::cast_precision_loss,
             reason = "milliseconds since 1970 are exact in 53 bits"

@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::operations::support::context::store_error;
+use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::{Context, DEFAULT_PAGE};
 use crate::shapes::{PageSize, PaginationToken};
-use aws_json::ApiResult;
 use aws_json::Operation;
 use aws_json::constraint::request;
 use aws_json::page::{Listing, Page};
@@ -36,8 +35,9 @@ impl Operation for ListCollections {
     type Context = Context;
     type Input = Input;
     type Output = Output;
+    type Error = OperationError;
 
-    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+    async fn run(context: &Context, input: Input) -> OperationResult<Output> {
         let listing = Listing {
             parts: &["ListCollections", &context.tenant.account, &context.tenant.region],
         };
@@ -46,8 +46,8 @@ impl Operation for ListCollections {
             .map(|key| CollectionKey(i64::from_be_bytes(key)));
         let size =
             input.max_results.map(PageSize::get).filter(|&size| size > 0).unwrap_or(DEFAULT_PAGE);
-        let found = context.app.store.list_collections(&context.tenant, after, size + 1).await;
-        let page = Page::cut(found.map_err(|error| store_error(error, "", ""))?, size);
+        let found = context.app.store.list_collections(&context.tenant, after, size + 1).await?;
+        let page = Page::cut(found, size);
         let next_token = page.last_if_more().map(|last| listing.token(&last.key.0.to_be_bytes()));
         let (collection_ids, face_model_versions) = page
             .items

@@ -3,10 +3,9 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::Context;
-use crate::operations::support::context::store_error;
 use crate::shapes::{CollectionId, FaceId, FaceIds};
-use aws_json::ApiResult;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 use lookalike_store::FaceDeletion;
@@ -43,15 +42,14 @@ impl Operation for DeleteFaces {
     type Context = Context;
     type Input = Input;
     type Output = Output;
+    type Error = OperationError;
 
-    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+    async fn run(context: &Context, input: Input) -> OperationResult<Output> {
         let collection = context.collection(&input.collection_id).await?;
         let face_ids: Vec<Uuid> = input.face_ids.iter().map(FaceId::uuid).collect();
-        let results = context.app.store.delete_faces(collection.key, &face_ids).await;
+        let results = context.app.store.delete_faces(&collection, &face_ids).await?;
         let mut output = Output::default();
-        for (face_id, result) in
-            results.map_err(|error| store_error(error, &collection.name, ""))?
-        {
+        for (face_id, result) in results {
             let (user_id, reason) = match result {
                 FaceDeletion::Deleted => {
                     output.deleted_faces.push(face_id);

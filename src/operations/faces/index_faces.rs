@@ -7,18 +7,17 @@ use sha2::{Digest, Sha256};
 use tracing::debug;
 use uuid::{Uuid, uuid};
 
-use crate::operations::support::context::store_error;
+use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::face::{AttributeList, BoundingBox, FaceDetail, Wanted};
 use crate::operations::support::scene::{FilterName, ModelRules, Scene, Vector, filter_or};
 use crate::operations::support::{Context, IMAGE_BODY_BYTES};
 use crate::shapes::Image;
 use crate::shapes::{CollectionId, ExternalImageId, MaxFacesToIndex};
-use aws_json::ApiResult;
 use aws_json::Number;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 use aws_json::shapes::Choice;
-use lookalike_store::{self, MAX_FACES_PER_COLLECTION, NewFace};
+use lookalike_store::{self, NewFace};
 use lookalike_vision::{self, Networks, QualityFilter, Reason};
 
 /// The name space of image ids, which AWS derives from names too (UUID version 3).
@@ -87,8 +86,9 @@ impl Operation for IndexFaces {
     type Context = Context;
     type Input = Input;
     type Output = Output;
+    type Error = OperationError;
 
-    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+    async fn run(context: &Context, input: Input) -> OperationResult<Output> {
         let place = input.image.into_inner().place()?;
         let searchable = context.searchable_collection(&input.collection_id).await?;
         let collection = &searchable.collection;
@@ -113,7 +113,7 @@ impl Operation for IndexFaces {
 
         let started = Instant::now();
         let new = lookalike_store::IndexFaces {
-            collection: collection.key,
+            collection: collection.clone(),
             image_sha256,
             image_id: image_id(&image_sha256, external_image_id.as_deref()),
             external_image_id,
@@ -123,14 +123,8 @@ impl Operation for IndexFaces {
                 .iter()
                 .map(|(index, vector)| new_face(&scene, *index, vector))
                 .collect(),
-            max_faces: MAX_FACES_PER_COLLECTION,
         };
-        let stored = context
-            .app
-            .store
-            .index_faces(new)
-            .await
-            .map_err(|error| store_error(error, &collection.name, ""))?;
+        let stored = context.app.store.index_faces(new).await?;
         debug!(target: "lookalike::stages", store = started.elapsed().as_secs_f64() * 1000.0, "faces stored");
 
         let wanted = Wanted::from(input.detection_attributes);

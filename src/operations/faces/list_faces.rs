@@ -4,12 +4,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::Context;
 use crate::operations::support::DEFAULT_PAGE;
-use crate::operations::support::context::store_error;
 use crate::operations::support::stored_face::StoredFace;
 use crate::shapes::{CollectionId, FaceId, FaceIds, PageSize, PaginationToken, UserId};
-use aws_json::ApiResult;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 use aws_json::page::{Listing, Page};
@@ -43,8 +42,9 @@ impl Operation for ListFaces {
     type Context = Context;
     type Input = Input;
     type Output = Output;
+    type Error = OperationError;
 
-    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+    async fn run(context: &Context, input: Input) -> OperationResult<Output> {
         let collection = context.collection(&input.collection_id).await?;
         let filter = FaceFilter {
             user_id: input.user_id.map(|user| user.as_str().to_owned()),
@@ -57,9 +57,8 @@ impl Operation for ListFaces {
             .map(Uuid::from_bytes);
         let size =
             input.max_results.map(PageSize::get).filter(|&size| size > 0).unwrap_or(DEFAULT_PAGE);
-        let found = context.app.store.list_faces(collection.key, after, size + 1, filter).await;
-        let page =
-            Page::cut(found.map_err(|error| store_error(error, &collection.name, ""))?, size);
+        let found = context.app.store.list_faces(collection.key, after, size + 1, filter).await?;
+        let page = Page::cut(found, size);
         let next_token = page.last_if_more().map(|last| listing.token(last.face_id.as_bytes()));
         Ok(Output {
             faces: page.items.into_iter().map(StoredFace::from).collect(),

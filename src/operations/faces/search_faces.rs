@@ -3,11 +3,10 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::Context;
-use crate::operations::support::context::store_error;
 use crate::operations::support::matches::{self, FaceMatch, MatchOptions, face_not_found};
 use crate::shapes::{CollectionId, FaceId, MaxFaces, Percent};
-use aws_json::ApiResult;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 
@@ -37,14 +36,17 @@ impl Operation for SearchFaces {
     type Context = Context;
     type Input = Input;
     type Output = Output;
+    type Error = OperationError;
 
-    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+    async fn run(context: &Context, input: Input) -> OperationResult<Output> {
         let searchable = context.searchable_collection(&input.collection_id).await?;
         let face_id = input.face_id.uuid();
         let collection = &searchable.collection;
-        let searched = context.app.store.face_vector(collection.key, face_id).await;
-        let searched = searched
-            .map_err(|error| store_error(error, &collection.name, ""))?
+        let searched = context
+            .app
+            .store
+            .face_vector(collection.key, face_id)
+            .await?
             .ok_or_else(face_not_found)?;
         let options =
             MatchOptions::faces(input.max_faces, input.face_match_threshold).except(searched.row);

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::face::BoundingBox;
 use crate::operations::support::matches::{self, FaceMatch, MatchOptions};
 use crate::operations::support::scene::{FilterName, Scene, filter_or};
@@ -12,7 +13,7 @@ use aws_json::Number;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 use aws_json::shapes::Choice;
-use aws_json::{ApiError, ApiResult, ErrorCode};
+use aws_json::{ApiError, ErrorCode};
 use lookalike_vision::QualityFilter;
 
 pub struct SearchFacesByImage;
@@ -44,8 +45,9 @@ impl Operation for SearchFacesByImage {
     type Context = Context;
     type Input = Input;
     type Output = Output;
+    type Error = OperationError;
 
-    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+    async fn run(context: &Context, input: Input) -> OperationResult<Output> {
         let place = input.image.into_inner().place()?;
         let searchable = context.searchable_collection(&input.collection_id).await?;
         let rules = context.newest_rules();

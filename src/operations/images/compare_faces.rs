@@ -2,16 +2,17 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::face::{BoundingBox, ComparedFace};
 use crate::operations::support::scene::{FilterName, Scene, filter_or};
 use crate::operations::support::{Context, IMAGE_BODY_BYTES};
 use crate::shapes::Image;
 use crate::shapes::Percent;
+use aws_json::ApiError;
 use aws_json::Number;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 use aws_json::shapes::Choice;
-use aws_json::{ApiError, ApiResult};
 use lookalike_search::cosine;
 use lookalike_vision::QualityFilter;
 
@@ -62,8 +63,9 @@ impl Operation for CompareFaces {
     type Context = Context;
     type Input = Input;
     type Output = Output;
+    type Error = OperationError;
 
-    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+    async fn run(context: &Context, input: Input) -> OperationResult<Output> {
         let rules = context.newest_rules();
         let filter = filter_or(input.quality_filter.as_ref(), QualityFilter::None);
         let threshold =

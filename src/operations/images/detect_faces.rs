@@ -2,11 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::face::{AttributeList, FaceDetail, Wanted};
 use crate::operations::support::scene::{Scene, log_stages};
 use crate::operations::support::{Context, IMAGE_BODY_BYTES};
 use crate::shapes::Image;
-use aws_json::ApiResult;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 
@@ -35,8 +35,9 @@ impl Operation for DetectFaces {
     type Context = Context;
     type Input = Input;
     type Output = Output;
+    type Error = OperationError;
 
-    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+    async fn run(context: &Context, input: Input) -> OperationResult<Output> {
         let rules = context.newest_rules();
         let bytes = context.image_bytes(input.image.into_inner().place()?).await?;
         let scene = context

@@ -8,11 +8,11 @@ use tracing::warn;
 use super::scene::ModelRules;
 use crate::app::App;
 use crate::objects::ImageBytes;
+use crate::operations::error::OperationResult;
 use crate::shapes::Place;
 use crate::shapes::{CollectionId, ResourceArn, S3ObjectVersion};
 use aws_json::{ApiError, ApiResult, ErrorCode};
-use lookalike_store::Tenant;
-use lookalike_store::{Collection, Existing, Missing, Quota, StoreError};
+use lookalike_store::{Collection, Tenant};
 use lookalike_vision::{Networks, RunError, Vision};
 
 /// One request that has passed all checks of the wire and of the model.
@@ -23,17 +23,13 @@ pub struct Context {
 
 impl Context {
     /// The tenant's collection of that name.
-    pub async fn collection(&self, id: &CollectionId) -> ApiResult<Collection> {
-        self.app
-            .store
-            .collection(&self.tenant, id.as_str())
-            .await
-            .map_err(|error| store_error(error, id.as_str(), ""))
+    pub async fn collection(&self, id: &CollectionId) -> OperationResult<Collection> {
+        Ok(self.app.store.collection(&self.tenant, id.as_str()).await?)
     }
 
     /// The same for an operation that embeds or compares, with the networks that the collection was
     /// made with.
-    pub async fn searchable_collection(&self, id: &CollectionId) -> ApiResult<Searchable> {
+    pub async fn searchable_collection(&self, id: &CollectionId) -> OperationResult<Searchable> {
         let collection = self.collection(id).await?;
         let packs = &self.app.packs;
         let Some(vision) = packs.of(&collection.pack).await.map_err(ApiError::internal)? else {
@@ -44,7 +40,7 @@ impl Context {
                 its.name, its.version, ours.name, ours.version
             );
             warn!("{text}");
-            return Err(ApiError::new(ErrorCode::InvalidParameterException, text));
+            return Err(ApiError::new(ErrorCode::InvalidParameterException, text).into());
         };
         Ok(Searchable { collection, vision })
     }
@@ -113,36 +109,5 @@ async fn run<T: Send + 'static>(
         Ok(result) => result,
         Err(RunError::Busy) => Err(ApiError::throttled()),
         Err(failed) => Err(ApiError::internal(failed)),
-    }
-}
-
-/// What the client reads of a store's refusal. AWS publishes no texts for the user and quota
-/// errors.
-pub fn store_error(error: StoreError, collection: &str, user: &str) -> ApiError {
-    match error {
-        StoreError::NotFound(Missing::Collection) => ApiError::collection_not_found(collection),
-        StoreError::NotFound(Missing::User) => ApiError::user_not_found(user),
-        StoreError::AlreadyExists(Existing::Collection) => ApiError::new(
-            ErrorCode::ResourceAlreadyExistsException,
-            format!("The collection id: {collection} already exists"),
-        ),
-        StoreError::AlreadyExists(Existing::User) => ApiError::new(
-            ErrorCode::ConflictException,
-            "A User with the same Id already exists within the collection.",
-        ),
-        StoreError::Quota(quota) => {
-            ApiError::new(ErrorCode::ServiceQuotaExceededException, quota_text(quota))
-        }
-        // The caller that knows the token words this one.
-        error => ApiError::internal(error),
-    }
-}
-
-fn quota_text(quota: Quota) -> &'static str {
-    match quota {
-        Quota::Collections => "The number of collections exceeds the limit of this account.",
-        Quota::FacesPerCollection => "The number of faces exceeds the limit of this collection.",
-        Quota::FacesPerUser => "The number of faces exceeds the limit of this user.",
-        Quota::Tags => "The number of tags exceeds the limit of this resource.",
     }
 }

@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::Context;
-use super::context::{Searchable, store_error};
+use super::context::Searchable;
 use super::stored_face::StoredFace;
 use crate::gallery::{Gallery, Kind};
+use crate::operations::error::OperationResult;
 use crate::shapes::{MaxFaces, MaxUserResults, Percent};
 use aws_json::Number;
-use aws_json::{ApiError, ApiResult, ErrorCode};
+use aws_json::{ApiError, ErrorCode};
 use lookalike_store::{Collection, CollectionKey, Face, Store, StoreResult, User};
 
 const DEFAULT_THRESHOLD: f32 = 80.0;
@@ -128,7 +129,7 @@ pub async fn faces(
     searchable: &Searchable,
     probe: &[f32],
     options: MatchOptions,
-) -> ApiResult<Vec<FaceMatch>> {
+) -> OperationResult<Vec<FaceMatch>> {
     let Searchable { collection, vision } = searchable;
     let calibration = &vision.pack().calibration;
     let floor = calibration.cosine_floor(options.threshold);
@@ -148,7 +149,7 @@ pub async fn users(
     searchable: &Searchable,
     probe: &[f32],
     options: MatchOptions,
-) -> ApiResult<Vec<UserMatch>> {
+) -> OperationResult<Vec<UserMatch>> {
     let Searchable { collection, vision } = searchable;
     let calibration = &vision.pack().calibration;
     let floor = calibration.cosine_floor(options.threshold);
@@ -171,22 +172,17 @@ async fn best<T: Searched>(
     probe: &[f32],
     floor: f32,
     options: &MatchOptions,
-) -> ApiResult<Vec<(f32, T)>> {
+) -> OperationResult<Vec<(f32, T)>> {
     let mut best = Vec::new();
     let mut gone = 0;
     for _ in 0..MOST_SCANS {
         // One more where the searched row itself will be among the hits.
         let asked = options.most + usize::from(options.except.is_some()) + gone;
-        let hits = gallery
-            .search(collection.key, T::KIND, probe, floor, asked)
-            .await
-            .map_err(ApiError::internal)?;
+        let hits = gallery.search(collection.key, T::KIND, probe, floor, asked).await?;
         let found_all = hits.len() < asked;
         let rows: Vec<i64> =
             hits.iter().map(|hit| hit.id).filter(|row| Some(*row) != options.except).collect();
-        let found = T::by_rows(store, collection.key, &rows)
-            .await
-            .map_err(|error| store_error(error, &collection.name, ""))?;
+        let found = T::by_rows(store, collection.key, &rows).await?;
         gone = rows.len() - found.len();
         let cosines: HashMap<i64, f32> = hits.into_iter().map(|hit| (hit.id, hit.cosine)).collect();
         best = found.into_iter().map(|found| (cosines[&found.row()], found)).collect();

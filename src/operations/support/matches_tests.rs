@@ -7,11 +7,10 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::*;
-use crate::gallery::Source;
 use lookalike_store::Tenant;
 use lookalike_store::{
-    AssociateFaces, BoundingBox, IndexFaces, Location, MAX_FACES_PER_COLLECTION,
-    MAX_FACES_PER_USER, NewCollection, NewFace, PackId, Sqlite,
+    AssociateFaces, BoundingBox, IndexFaces, Location, NewCollection, NewFace, PackId, Sqlite,
+    VectorSource,
 };
 
 const PROBE: [f32; 2] = [1.0, 0.0];
@@ -24,7 +23,6 @@ async fn staff(store: &Sqlite) -> (Collection, Vec<Face>) {
         model_version: "7.0".to_owned(),
         pack: PackId { name: "default".to_owned(), version: "1".to_owned() },
         tags: BTreeMap::new(),
-        max_collections: None,
     };
     let collection = store.create_collection(&tenant, new).await.unwrap();
     let face = |ordinal: u16| {
@@ -37,13 +35,12 @@ async fn staff(store: &Sqlite) -> (Collection, Vec<Face>) {
         }
     };
     let request = IndexFaces {
-        collection: collection.key,
+        collection: collection.clone(),
         image_sha256: [0; 32],
         external_image_id: None,
         image_id: Uuid::nil(),
         model_version: "7.0".to_owned(),
         faces: (0..8).map(face).collect(),
-        max_faces: MAX_FACES_PER_COLLECTION,
     };
     let faces = store.index_faces(request).await.unwrap();
     (collection, faces)
@@ -51,14 +48,13 @@ async fn staff(store: &Sqlite) -> (Collection, Vec<Face>) {
 
 async fn with_users(store: &Sqlite, collection: &Collection, faces: &[Face]) {
     for (number, face) in faces.iter().enumerate() {
-        store.create_user(collection.key, &number.to_string(), None).await.unwrap();
+        store.create_user(collection, &number.to_string(), None).await.unwrap();
         let request = AssociateFaces {
-            collection: collection.key,
+            collection: collection.clone(),
             user_id: number.to_string(),
             face_ids: vec![face.face_id],
             threshold: 0.0,
             similarity: Arc::new(|_, _| 100.0),
-            max_faces: MAX_FACES_PER_USER,
         };
         store.associate_faces(request, None).await.unwrap();
     }
@@ -74,7 +70,7 @@ fn up_to(most: usize) -> MatchOptions {
 async fn a_face_that_goes_during_a_search_leaves_its_place_to_the_next() {
     let store = Arc::new(Sqlite::open(&Location::Memory).await.unwrap());
     let (collection, faces) = staff(&store).await;
-    let gallery = Gallery::new(Arc::clone(&store) as Arc<dyn Source>, 1).unwrap();
+    let gallery = Gallery::new(Arc::clone(&store) as Arc<dyn VectorSource>, 1).unwrap();
     let search = async |options: MatchOptions| {
         let best =
             best::<Face>(&gallery, &*store, &collection, &PROBE, -1.0, &options).await.unwrap();
@@ -82,11 +78,11 @@ async fn a_face_that_goes_during_a_search_leaves_its_place_to_the_next() {
     };
     let rows: Vec<i64> = faces.iter().map(|face| face.row).collect();
     assert_eq!(search(up_to(2)).await, rows[..2]);
-    store.delete_faces(collection.key, &[faces[0].face_id]).await.unwrap();
+    store.delete_faces(&collection, &[faces[0].face_id]).await.unwrap();
     assert_eq!(search(up_to(1)).await, rows[1..2]);
     assert_eq!(search(up_to(1).except(rows[1])).await, rows[2..3]);
     store
-        .delete_faces(collection.key, &[faces[1].face_id, faces[2].face_id, faces[4].face_id])
+        .delete_faces(&collection, &[faces[1].face_id, faces[2].face_id, faces[4].face_id])
         .await
         .unwrap();
     assert_eq!(search(up_to(2)).await, [rows[3], rows[5]]);
@@ -98,16 +94,16 @@ async fn a_user_that_goes_or_loses_its_faces_during_a_search_leaves_its_place_to
     let store = Arc::new(Sqlite::open(&Location::Memory).await.unwrap());
     let (collection, faces) = staff(&store).await;
     with_users(&store, &collection, &faces).await;
-    let gallery = Gallery::new(Arc::clone(&store) as Arc<dyn Source>, 1).unwrap();
+    let gallery = Gallery::new(Arc::clone(&store) as Arc<dyn VectorSource>, 1).unwrap();
     let search = async |options: MatchOptions| {
         let best =
             best::<User>(&gallery, &*store, &collection, &PROBE, -1.0, &options).await.unwrap();
         best.into_iter().map(|(_, user)| user.user_id).collect::<Vec<_>>()
     };
     assert_eq!(search(up_to(2)).await, ["0", "1"]);
-    store.delete_user(collection.key, "0", None).await.unwrap();
+    store.delete_user(&collection, "0", None).await.unwrap();
     let loss = lookalike_store::DisassociateFaces {
-        collection: collection.key,
+        collection: collection.clone(),
         user_id: "1".to_owned(),
         face_ids: vec![faces[1].face_id],
     };

@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::Context;
-use crate::operations::support::context::store_error;
 use crate::shapes::ResourceArn;
-use aws_json::ApiResult;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 
@@ -32,15 +31,11 @@ impl Operation for ListTagsForResource {
     type Context = Context;
     type Input = Input;
     type Output = Output;
+    type Error = OperationError;
 
-    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+    async fn run(context: &Context, input: Input) -> OperationResult<Output> {
         let name = context.tagged(&input.resource_arn)?;
-        let tags = context
-            .app
-            .store
-            .tags(&context.tenant, name)
-            .await
-            .map_err(|error| store_error(error, name, ""))?;
+        let tags = context.app.store.tags(&context.tenant, name).await?;
         Ok(Output { tags })
     }
 }

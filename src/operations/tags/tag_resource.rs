@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::Context;
-use crate::operations::support::context::store_error;
 use crate::shapes::{ResourceArn, Tags};
-use aws_json::ApiResult;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 
@@ -29,15 +28,15 @@ impl Operation for TagResource {
     type Context = Context;
     type Input = Input;
     type Output = Output;
+    type Error = OperationError;
 
-    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+    async fn run(context: &Context, input: Input) -> OperationResult<Output> {
         let name = context.tagged(&input.resource_arn)?;
         context
             .app
             .store
             .put_tags(&context.tenant, name, input.tags.into_inner().into_map())
-            .await
-            .map_err(|error| store_error(error, name, ""))?;
+            .await?;
         Ok(Output {})
     }
 }

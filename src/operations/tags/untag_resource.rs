@@ -2,10 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::Context;
-use crate::operations::support::context::store_error;
 use crate::shapes::{ResourceArn, TagKey};
-use aws_json::ApiResult;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 use aws_json::shapes::List;
@@ -30,16 +29,12 @@ impl Operation for UntagResource {
     type Context = Context;
     type Input = Input;
     type Output = Output;
+    type Error = OperationError;
 
-    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+    async fn run(context: &Context, input: Input) -> OperationResult<Output> {
         let name = context.tagged(&input.resource_arn)?;
         let keys = input.tag_keys.iter().map(|key| key.as_str().to_owned()).collect();
-        context
-            .app
-            .store
-            .remove_tags(&context.tenant, name, keys)
-            .await
-            .map_err(|error| store_error(error, name, ""))?;
+        context.app.store.remove_tags(&context.tenant, name, keys).await?;
         Ok(Output {})
     }
 }

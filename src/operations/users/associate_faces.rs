@@ -5,16 +5,16 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::operations::support::idempotency::{idempotency, user_error};
+use crate::operations::error::{OperationError, OperationResult};
+use crate::operations::support::idempotency::idempotency;
 use crate::operations::support::matches::status_after;
 use crate::operations::support::{Context, Searchable};
 use crate::shapes::{ClientRequestToken, CollectionId, FaceId, FaceIds, Percent, UserId};
-use aws_json::ApiResult;
 use aws_json::Number;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 use lookalike_search::{cosine, user_vector};
-use lookalike_store::{self, AssociationFailure, MAX_FACES_PER_USER};
+use lookalike_store::{self, AssociationFailure};
 
 const DEFAULT_THRESHOLD: f32 = 75.0;
 
@@ -77,8 +77,9 @@ impl Operation for AssociateFaces {
     type Context = Context;
     type Input = Input;
     type Output = Output;
+    type Error = OperationError;
 
-    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+    async fn run(context: &Context, input: Input) -> OperationResult<Output> {
         let Searchable { collection, vision } =
             context.searchable_collection(&input.collection_id).await?;
         let (user, token) = (input.user_id.as_str(), input.client_request_token.as_ref());
@@ -90,7 +91,7 @@ impl Operation for AssociateFaces {
             &[&collection.name, user, &input.face_ids.to_string(), &threshold.to_string()],
         );
         let request = lookalike_store::AssociateFaces {
-            collection: collection.key,
+            collection: collection.clone(),
             user_id: user.to_owned(),
             face_ids: input.face_ids.iter().map(FaceId::uuid).collect(),
             threshold,
@@ -100,10 +101,8 @@ impl Operation for AssociateFaces {
                     vision.pack().calibration.similarity(cosine(&user, candidate))
                 })
             }),
-            max_faces: MAX_FACES_PER_USER,
         };
-        let result = context.app.store.associate_faces(request, once).await;
-        let done = result.map_err(|error| user_error(error, &collection.name, user, token))?;
+        let done = context.app.store.associate_faces(request, once).await?;
         Ok(Output {
             user_status: status_after(!done.associated.is_empty(), done.is_active),
             associated_faces: done

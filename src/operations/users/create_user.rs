@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::Context;
-use crate::operations::support::idempotency::{idempotency, user_error};
+use crate::operations::support::idempotency::idempotency;
 use crate::shapes::{ClientRequestToken, CollectionId, UserId};
-use aws_json::ApiResult;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 
@@ -30,13 +30,13 @@ impl Operation for CreateUser {
     type Context = Context;
     type Input = Input;
     type Output = Output;
+    type Error = OperationError;
 
-    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+    async fn run(context: &Context, input: Input) -> OperationResult<Output> {
         let collection = context.collection(&input.collection_id).await?;
         let (user, token) = (input.user_id.as_str(), input.client_request_token.as_ref());
         let once = idempotency(context, token, &[&collection.name, user]);
-        let result = context.app.store.create_user(collection.key, user, once).await;
-        result.map_err(|error| user_error(error, &collection.name, user, token))?;
+        context.app.store.create_user(&collection, user, once).await?;
         Ok(Output {})
     }
 }

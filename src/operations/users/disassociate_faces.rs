@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::Context;
-use crate::operations::support::idempotency::{idempotency, user_error};
+use crate::operations::support::idempotency::idempotency;
 use crate::operations::support::matches::status_after;
 use crate::shapes::{ClientRequestToken, CollectionId, FaceId, FaceIds, UserId};
-use aws_json::ApiResult;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 use lookalike_store::{self, DisassociationFailure};
@@ -65,19 +65,19 @@ impl Operation for DisassociateFaces {
     type Context = Context;
     type Input = Input;
     type Output = Output;
+    type Error = OperationError;
 
-    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+    async fn run(context: &Context, input: Input) -> OperationResult<Output> {
         let collection = context.collection(&input.collection_id).await?;
         let (user, token) = (input.user_id.as_str(), input.client_request_token.as_ref());
         let once =
             idempotency(context, token, &[&collection.name, user, &input.face_ids.to_string()]);
         let request = lookalike_store::DisassociateFaces {
-            collection: collection.key,
+            collection: collection.clone(),
             user_id: user.to_owned(),
             face_ids: input.face_ids.iter().map(FaceId::uuid).collect(),
         };
-        let result = context.app.store.disassociate_faces(request, once).await;
-        let done = result.map_err(|error| user_error(error, &collection.name, user, token))?;
+        let done = context.app.store.disassociate_faces(request, once).await?;
         Ok(Output {
             user_status: status_after(!done.disassociated.is_empty(), done.is_active),
             disassociated_faces: done

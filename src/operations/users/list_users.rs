@@ -2,11 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::Context;
-use crate::operations::support::context::store_error;
 use crate::operations::support::matches::status;
 use crate::shapes::{CollectionId, MaxUserResults, PaginationToken};
-use aws_json::ApiResult;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 use aws_json::page::{Listing, Page};
@@ -46,8 +45,9 @@ impl Operation for ListUsers {
     type Context = Context;
     type Input = Input;
     type Output = Output;
+    type Error = OperationError;
 
-    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+    async fn run(context: &Context, input: Input) -> OperationResult<Output> {
         let collection = context.collection(&input.collection_id).await?;
         let key = collection.key.0.to_string();
         let listing = Listing { parts: &["ListUsers", &key] };
@@ -55,9 +55,8 @@ impl Operation for ListUsers {
             .after(input.next_token.as_ref().map(PaginationToken::as_str))?
             .map(i64::from_be_bytes);
         let size = input.max_results.map_or(DEFAULT_PAGE, MaxUserResults::get);
-        let found = context.app.store.list_users(collection.key, after, size + 1).await;
-        let page =
-            Page::cut(found.map_err(|error| store_error(error, &collection.name, ""))?, size);
+        let found = context.app.store.list_users(collection.key, after, size + 1).await?;
+        let page = Page::cut(found, size);
         let next_token = page.last_if_more().map(|last| listing.token(&last.row.to_be_bytes()));
         let users = page
             .items

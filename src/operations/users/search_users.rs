@@ -4,14 +4,14 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::gallery::Kind;
-use crate::operations::support::context::store_error;
+use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::matches::face_not_found;
 use crate::operations::support::matches::{self, MatchOptions, UserMatch};
 use crate::operations::support::{Context, Searchable};
 use crate::shapes::{CollectionId, FaceId, MaxUserResults, Percent, UserId};
+use aws_json::ApiError;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
-use aws_json::{ApiError, ApiResult};
 
 pub struct SearchUsers;
 
@@ -55,13 +55,14 @@ impl Operation for SearchUsers {
     type Context = Context;
     type Input = Input;
     type Output = Output;
+    type Error = OperationError;
 
-    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+    async fn run(context: &Context, input: Input) -> OperationResult<Output> {
         let options = MatchOptions::users(input.max_users, input.user_match_threshold);
         let (by_face, by_user) = match (input.face_id, input.user_id) {
             (Some(face), None) => (Some(face.uuid()), None),
             (None, Some(user)) => (None, Some(user)),
-            _ => return Err(ApiError::invalid_parameters()),
+            _ => return Err(ApiError::invalid_parameters().into()),
         };
         let searchable = context.searchable_collection(&input.collection_id).await?;
         let user_matches = match (by_face, &by_user) {
@@ -83,12 +84,10 @@ async fn like_face(
     searchable: &Searchable,
     face_id: Uuid,
     options: MatchOptions,
-) -> ApiResult<Vec<UserMatch>> {
+) -> OperationResult<Vec<UserMatch>> {
     let collection = &searchable.collection;
-    let face = context.app.store.face_vector(collection.key, face_id).await;
-    let face = face
-        .map_err(|error| store_error(error, &collection.name, ""))?
-        .ok_or_else(face_not_found)?;
+    let face =
+        context.app.store.face_vector(collection.key, face_id).await?.ok_or_else(face_not_found)?;
     matches::users(context, searchable, &face.vector, options).await
 }
 
@@ -98,19 +97,15 @@ async fn like_user(
     searchable: &Searchable,
     user_id: &UserId,
     options: MatchOptions,
-) -> ApiResult<Vec<UserMatch>> {
+) -> OperationResult<Vec<UserMatch>> {
     let app = &context.app;
     let collection = &searchable.collection;
-    let user = app.store.user(collection.key, user_id.as_str()).await;
-    let user = user
-        .map_err(|error| store_error(error, &collection.name, ""))?
+    let user = app
+        .store
+        .user(collection.key, user_id.as_str())
+        .await?
         .ok_or_else(|| ApiError::user_not_found(user_id.as_str()))?;
-    match app
-        .gallery
-        .vector(collection.key, Kind::Users, user.row)
-        .await
-        .map_err(ApiError::internal)?
-    {
+    match app.gallery.vector(collection.key, Kind::Users, user.row).await? {
         Some(vector) => {
             matches::users(context, searchable, &vector, options.except(user.row)).await
         }

@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::face::{FaceDetail, Wanted};
 use crate::operations::support::matches::{self, MatchOptions, UserMatch};
 use crate::operations::support::scene::{FilterName, Scene, filter_or};
 use crate::operations::support::{Context, IMAGE_BODY_BYTES};
 use crate::shapes::Image;
 use crate::shapes::{CollectionId, MaxUserResults, Percent};
-use aws_json::ApiResult;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 use aws_json::shapes::Choice;
@@ -64,8 +64,9 @@ impl Operation for SearchUsersByImage {
     type Context = Context;
     type Input = Input;
     type Output = Output;
+    type Error = OperationError;
 
-    async fn run(context: &Context, input: Input) -> ApiResult<Output> {
+    async fn run(context: &Context, input: Input) -> OperationResult<Output> {
         let place = input.image.into_inner().place()?;
         let searchable = context.searchable_collection(&input.collection_id).await?;
         let rules = context.newest_rules();

@@ -11,6 +11,7 @@ use super::load::decode;
 use super::tokens::Operation;
 use super::users;
 use super::writer::{Transaction, Write};
+use crate::MAX_FACES_PER_USER;
 use crate::change::Change;
 use crate::error::{Quota, StoreError, StoreResult};
 use crate::rows::{
@@ -45,7 +46,7 @@ async fn candidates(
     face_ids: &[Uuid],
 ) -> StoreResult<HashMap<Uuid, Candidate>> {
     let found: Vec<CandidateColumns> = sqlx::query_as(CANDIDATES)
-        .bind(collection)
+        .bind(collection.0)
         .bind(json_of_ids(face_ids))
         .fetch_all(connection)
         .await?;
@@ -91,7 +92,7 @@ impl Operation for AssociateFaces {
     const NAME: &'static str = "AssociateFaces";
 
     fn collection(&self) -> CollectionKey {
-        self.collection
+        self.collection.key
     }
 }
 
@@ -100,10 +101,11 @@ impl Write for AssociateFaces {
     type Output = Association;
 
     async fn apply(&self, transaction: &mut Transaction<'_>) -> StoreResult<Association> {
-        let user = users::expect(transaction.connection, self.collection, &self.user_id).await?;
+        let user = users::expect(transaction.connection, &self.collection, &self.user_id).await?;
         let mut vectors = vectors_of_user(transaction.connection, user.row).await?;
         let face_ids = distinct(&self.face_ids);
-        let mut candidates = candidates(transaction.connection, self.collection, &face_ids).await?;
+        let mut candidates =
+            candidates(transaction.connection, self.collection.key, &face_ids).await?;
         let mut outcome =
             Association { associated: Vec::new(), unsuccessful: Vec::new(), is_active: false };
         let mut gained = Vec::new();
@@ -122,7 +124,7 @@ impl Write for AssociateFaces {
                     };
                     match similarity.filter(|similarity| *similarity < self.threshold) {
                         Some(low) => AssociationFailure::LowMatchConfidence(low),
-                        None if vectors.len() >= self.max_faces => {
+                        None if vectors.len() >= MAX_FACES_PER_USER => {
                             return Err(StoreError::Quota(Quota::FacesPerUser));
                         }
                         None => {
@@ -137,7 +139,7 @@ impl Write for AssociateFaces {
             outcome.unsuccessful.push((face_id, failure));
         }
         if !gained.is_empty() {
-            hand_over(transaction, self.collection, user.row, Some(user.row), &gained).await?;
+            hand_over(transaction, self.collection.key, user.row, Some(user.row), &gained).await?;
         }
         outcome.is_active = !vectors.is_empty();
         Ok(outcome)
@@ -148,7 +150,7 @@ impl Operation for DisassociateFaces {
     const NAME: &'static str = "DisassociateFaces";
 
     fn collection(&self) -> CollectionKey {
-        self.collection
+        self.collection.key
     }
 }
 
@@ -157,9 +159,10 @@ impl Write for DisassociateFaces {
     type Output = Disassociation;
 
     async fn apply(&self, transaction: &mut Transaction<'_>) -> StoreResult<Disassociation> {
-        let user = users::expect(transaction.connection, self.collection, &self.user_id).await?;
+        let user = users::expect(transaction.connection, &self.collection, &self.user_id).await?;
         let face_ids = distinct(&self.face_ids);
-        let mut candidates = candidates(transaction.connection, self.collection, &face_ids).await?;
+        let mut candidates =
+            candidates(transaction.connection, self.collection.key, &face_ids).await?;
         let mut outcome = Disassociation {
             disassociated: Vec::new(),
             unsuccessful: Vec::new(),
@@ -184,7 +187,7 @@ impl Write for DisassociateFaces {
             }
         }
         if !lost.is_empty() {
-            hand_over(transaction, self.collection, user.row, None, &lost).await?;
+            hand_over(transaction, self.collection.key, user.row, None, &lost).await?;
         }
         outcome.is_active = user.face_count > lost.len() as u64;
         Ok(outcome)

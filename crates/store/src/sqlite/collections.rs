@@ -4,10 +4,11 @@ use async_trait::async_trait;
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{Row, SqliteExecutor, SqlitePool};
 
+use super::rows::CollectionRow;
 use super::tags;
 use super::writer::{Transaction, Write};
 use crate::change::Change;
-use crate::error::{Existing, Missing, Quota, StoreError, StoreResult};
+use crate::error::{Entity, StoreError, StoreResult};
 use crate::rows::{Collection, CollectionKey, NewCollection};
 use crate::tenant::Tenant;
 
@@ -22,9 +23,6 @@ const FIND_BY_KEY: &str =
 const LIST: &str = "SELECT id, name, model_version, pack_name, pack_version, created_at, face_count, user_count
     FROM collections WHERE account = ? AND region = ? AND id > ? AND dropped = 0 ORDER BY id LIMIT ?";
 
-const COUNT: &str =
-    "SELECT count(*) FROM collections WHERE account = ? AND region = ? AND dropped = 0";
-
 const INSERT: &str = "INSERT INTO collections (account, region, name, model_version, pack_name, pack_version, created_at)
     VALUES (?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (account, region, name) WHERE dropped = 0 DO NOTHING
@@ -33,26 +31,31 @@ const INSERT: &str = "INSERT INTO collections (account, region, name, model_vers
 const DROP: &str = "UPDATE collections SET dropped = 1 WHERE account = ? AND region = ? AND name = ? AND dropped = 0
     RETURNING id, name, model_version, pack_name, pack_version, created_at, face_count, user_count";
 
+fn not_found(name: &str) -> StoreError {
+    StoreError::NotFound(Entity::Collection(name.to_owned()))
+}
+
 pub(super) async fn find(
     database: impl SqliteExecutor<'_>,
     tenant: &Tenant,
     name: &str,
 ) -> StoreResult<Collection> {
-    sqlx::query_as(FIND)
+    let found: Option<CollectionRow> = sqlx::query_as(FIND)
         .bind(&tenant.account)
         .bind(&tenant.region)
         .bind(name)
         .fetch_optional(database)
-        .await?
-        .ok_or(StoreError::NotFound(Missing::Collection))
+        .await?;
+    found.map(Collection::from).ok_or_else(|| not_found(name))
 }
 
 pub(super) async fn find_by_key(
     database: &SqlitePool,
     key: CollectionKey,
-) -> StoreResult<Collection> {
-    let found = sqlx::query_as(FIND_BY_KEY).bind(key).fetch_optional(database).await?;
-    found.ok_or(StoreError::NotFound(Missing::Collection))
+) -> StoreResult<Option<Collection>> {
+    let found: Option<CollectionRow> =
+        sqlx::query_as(FIND_BY_KEY).bind(key.0).fetch_optional(database).await?;
+    Ok(found.map(Collection::from))
 }
 
 pub(super) async fn list(
@@ -62,25 +65,27 @@ pub(super) async fn list(
     limit: usize,
 ) -> StoreResult<Vec<Collection>> {
     let after = after.map_or(0, |key| key.0);
-    let query = sqlx::query_as(LIST)
+    let found: Vec<CollectionRow> = sqlx::query_as(LIST)
         .bind(&tenant.account)
         .bind(&tenant.region)
         .bind(after)
-        .bind(limit as i64);
-    Ok(query.fetch_all(database).await?)
+        .bind(limit as i64)
+        .fetch_all(database)
+        .await?;
+    Ok(found.into_iter().map(Collection::from).collect())
 }
 
 /// How many faces and users a collection has; fails when it was deleted.
 pub(super) async fn counts(
     connection: &mut SqliteConnection,
-    collection: CollectionKey,
+    collection: &Collection,
 ) -> StoreResult<(u64, u64)> {
     let row =
         sqlx::query("SELECT face_count, user_count FROM collections WHERE id = ? AND dropped = 0")
-            .bind(collection)
+            .bind(collection.key.0)
             .fetch_optional(connection)
             .await?
-            .ok_or(StoreError::NotFound(Missing::Collection))?;
+            .ok_or_else(|| not_found(&collection.name))?;
     Ok((row.try_get::<i64, _>(0)? as u64, row.try_get::<i64, _>(1)? as u64))
 }
 
@@ -94,7 +99,7 @@ pub(super) async fn add_to_counts(
     sqlx::query("UPDATE collections SET face_count = face_count + ?, user_count = user_count + ? WHERE id = ?")
         .bind(faces)
         .bind(users)
-        .bind(collection)
+        .bind(collection.0)
         .execute(connection)
         .await?;
     Ok(())
@@ -112,7 +117,7 @@ impl Write for Create {
 
     async fn apply(&self, transaction: &mut Transaction<'_>) -> StoreResult<Collection> {
         let Self { tenant, new, now } = self;
-        let inserted: Option<Collection> = sqlx::query_as(INSERT)
+        let inserted: Option<CollectionRow> = sqlx::query_as(INSERT)
             .bind(&tenant.account)
             .bind(&tenant.region)
             .bind(&new.name)
@@ -122,17 +127,9 @@ impl Write for Create {
             .bind(now)
             .fetch_optional(&mut *transaction.connection)
             .await?;
-        let collection = inserted.ok_or(StoreError::AlreadyExists(Existing::Collection))?;
-        if let Some(max) = new.max_collections {
-            let count: i64 = sqlx::query_scalar(COUNT)
-                .bind(&tenant.account)
-                .bind(&tenant.region)
-                .fetch_one(&mut *transaction.connection)
-                .await?;
-            if count as u64 > max {
-                return Err(StoreError::Quota(Quota::Collections));
-            }
-        }
+        let collection = inserted
+            .map(Collection::from)
+            .ok_or_else(|| StoreError::AlreadyExists(Entity::Collection(new.name.clone())))?;
         tags::insert(transaction.connection, collection.key, &new.tags).await?;
         Ok(collection)
     }
@@ -148,13 +145,13 @@ impl Write for Delete {
     type Output = Collection;
 
     async fn apply(&self, transaction: &mut Transaction<'_>) -> StoreResult<Collection> {
-        let dropped: Option<Collection> = sqlx::query_as(DROP)
+        let dropped: Option<CollectionRow> = sqlx::query_as(DROP)
             .bind(&self.tenant.account)
             .bind(&self.tenant.region)
             .bind(&self.name)
             .fetch_optional(&mut *transaction.connection)
             .await?;
-        let collection = dropped.ok_or(StoreError::NotFound(Missing::Collection))?;
+        let collection = dropped.map(Collection::from).ok_or_else(|| not_found(&self.name))?;
         transaction.changes.push(Change::CollectionDropped { collection: collection.key });
         Ok(collection)
     }

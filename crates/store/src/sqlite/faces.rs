@@ -9,11 +9,13 @@ use sqlx::{QueryBuilder, SqlitePool};
 use uuid::Uuid;
 
 use super::collections::{add_to_counts, counts};
+use super::rows::FaceRow;
 use super::writer::{Transaction, Write};
+use crate::MAX_FACES_PER_COLLECTION;
 use crate::change::{Change, FaceVector};
 use crate::error::{Quota, StoreError, StoreResult};
 use crate::rows::{
-    BoundingBox, CollectionKey, Face, FaceDeletion, FaceFilter, IndexFaces, NewFace,
+    BoundingBox, Collection, CollectionKey, Face, FaceDeletion, FaceFilter, IndexFaces, NewFace,
 };
 
 /// Columns and joins of a [`Face`] and its ordinal; faces of a deleted collection that are not
@@ -30,8 +32,6 @@ macro_rules! select_face {
         )
     };
 }
-
-const FIND: &str = select_face!("faces f", "WHERE f.collection = ? AND f.face_id = ?");
 
 const OF_IMAGE: &str = select_face!(
     "faces f",
@@ -61,7 +61,7 @@ const OWNERS: &str = "SELECT f.face_id, f.id, u.user_id
     LEFT JOIN users u ON u.id = f.user";
 
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[FIND, OF_IMAGE, BY_ROWS, OWNERS];
+pub(super) const QUERIES: &[&str] = &[OF_IMAGE, BY_ROWS, OWNERS];
 
 /// Face ids as a JSON list of hexadecimal strings: one parameter for any number of them.
 pub(super) fn json_of_ids(face_ids: &[Uuid]) -> String {
@@ -81,24 +81,17 @@ pub(super) fn distinct(face_ids: &[Uuid]) -> Vec<Uuid> {
     face_ids.iter().copied().filter(|id| seen.insert(*id)).collect()
 }
 
-pub(super) async fn find(
-    database: &SqlitePool,
-    collection: CollectionKey,
-    face_id: Uuid,
-) -> StoreResult<Option<Face>> {
-    Ok(sqlx::query_as(FIND).bind(collection).bind(face_id).fetch_optional(database).await?)
-}
-
 pub(super) async fn by_rows(
     database: &SqlitePool,
     collection: CollectionKey,
     rows: &[i64],
 ) -> StoreResult<Vec<Face>> {
-    Ok(sqlx::query_as(BY_ROWS)
+    let found: Vec<FaceRow> = sqlx::query_as(BY_ROWS)
         .bind(json_of_rows(rows))
-        .bind(collection)
+        .bind(collection.0)
         .fetch_all(database)
-        .await?)
+        .await?;
+    Ok(found.into_iter().map(Face::from).collect())
 }
 
 pub(super) async fn list(
@@ -115,12 +108,14 @@ pub(super) async fn list(
     } else {
         select_face!("faces f INDEXED BY faces_by_face_id", "WHERE f.collection = ")
     });
-    query.push_bind(collection);
+    query.push_bind(collection.0);
     if let Some(after) = after {
         query.push(" AND f.face_id > ").push_bind(after);
     }
     if let Some(user_id) = filter.user_id {
-        query.push(" AND f.user = (SELECT id FROM users WHERE collection = ").push_bind(collection);
+        query
+            .push(" AND f.user = (SELECT id FROM users WHERE collection = ")
+            .push_bind(collection.0);
         query.push(" AND user_id = ").push_bind(user_id).push(")");
     }
     if let Some(face_ids) = filter.face_ids {
@@ -130,7 +125,8 @@ pub(super) async fn list(
             .push("))");
     }
     query.push(" ORDER BY f.face_id LIMIT ").push_bind(limit as i64);
-    Ok(query.build_query_as().fetch_all(database).await?)
+    let found: Vec<FaceRow> = query.build_query_as().fetch_all(database).await?;
+    Ok(found.into_iter().map(Face::from).collect())
 }
 
 #[async_trait]
@@ -138,39 +134,32 @@ impl Write for IndexFaces {
     type Output = Vec<Face>;
 
     async fn apply(&self, transaction: &mut Transaction<'_>) -> StoreResult<Vec<Face>> {
-        let (count_before, _) = counts(transaction.connection, self.collection).await?;
+        let (count_before, _) = counts(transaction.connection, &self.collection).await?;
         if self.faces.is_empty() {
             return Ok(Vec::new());
         }
         let added = insert(transaction.connection, self).await?;
         if !added.is_empty() {
-            if count_before + added.len() as u64 > self.max_faces {
+            if count_before + added.len() as u64 > MAX_FACES_PER_COLLECTION {
                 return Err(StoreError::Quota(Quota::FacesPerCollection));
             }
-            insert_vectors(transaction.connection, self.collection, &added).await?;
-            add_to_counts(transaction.connection, self.collection, added.len() as i64, 0).await?;
+            insert_vectors(transaction.connection, self.collection.key, &added).await?;
+            add_to_counts(transaction.connection, self.collection.key, added.len() as i64, 0)
+                .await?;
             transaction
                 .changes
-                .push(Change::FacesAdded { collection: self.collection, faces: added });
+                .push(Change::FacesAdded { collection: self.collection.key, faces: added });
         }
-        let of_image: Vec<OfImage> = sqlx::query_as(OF_IMAGE)
-            .bind(self.collection)
+        let of_image: Vec<FaceRow> = sqlx::query_as(OF_IMAGE)
+            .bind(self.collection.key.0)
             .bind(&self.image_sha256[..])
             .bind(&self.external_image_id)
             .fetch_all(&mut *transaction.connection)
             .await?;
         let by_ordinal: HashMap<u32, Face> =
-            of_image.into_iter().map(|kept| (kept.ordinal, kept.face)).collect();
+            of_image.into_iter().map(|kept| (kept.ordinal, Face::from(kept))).collect();
         Ok(self.faces.iter().map(|new| by_ordinal[&new.ordinal].clone()).collect())
     }
-}
-
-/// A face with its place in the image.
-#[derive(sqlx::FromRow)]
-struct OfImage {
-    ordinal: u32,
-    #[sqlx(flatten)]
-    face: Face,
 }
 
 /// Inserts the faces that are new; gives them in the order of their rows.
@@ -188,7 +177,7 @@ async fn insert(
         json!([Uuid::new_v4().simple().to_string(), ordinal, left, top, width, height, confidence])
     };
     let mut inserted: Vec<(i64, u32)> = sqlx::query_as(INSERT)
-        .bind(request.collection)
+        .bind(request.collection.key.0)
         .bind(request.image_id)
         .bind(&request.image_sha256[..])
         .bind(&request.external_image_id)
@@ -222,7 +211,7 @@ async fn insert_vectors(
     );
     let bytes_per_vector = (bytes.len() / faces.len()) as i64;
     sqlx::query(INSERT_VECTORS)
-        .bind(collection)
+        .bind(collection.0)
         .bind(json_of_rows(&rows))
         .bind(bytes)
         .bind(bytes_per_vector)
@@ -232,7 +221,7 @@ async fn insert_vectors(
 }
 
 pub(super) struct Delete {
-    pub(super) collection: CollectionKey,
+    pub(super) collection: Collection,
     pub(super) face_ids: Vec<Uuid>,
 }
 
@@ -241,18 +230,20 @@ impl Write for Delete {
     type Output = Vec<(Uuid, FaceDeletion)>;
 
     async fn apply(&self, transaction: &mut Transaction<'_>) -> StoreResult<Self::Output> {
-        counts(transaction.connection, self.collection).await?;
+        counts(transaction.connection, &self.collection).await?;
         let face_ids = distinct(&self.face_ids);
         let found: Vec<(Uuid, i64, Option<String>)> = sqlx::query_as(OWNERS)
-            .bind(self.collection)
+            .bind(self.collection.key.0)
             .bind(json_of_ids(&face_ids))
             .fetch_all(&mut *transaction.connection)
             .await?;
         let rows: Vec<i64> =
             found.iter().filter(|(_, _, owner)| owner.is_none()).map(|(_, row, _)| *row).collect();
         if !rows.is_empty() {
-            delete_rows(transaction.connection, self.collection, &rows).await?;
-            transaction.changes.push(Change::FacesRemoved { collection: self.collection, rows });
+            delete_rows(transaction.connection, self.collection.key, &rows).await?;
+            transaction
+                .changes
+                .push(Change::FacesRemoved { collection: self.collection.key, rows });
         }
         let mut outcomes: HashMap<Uuid, FaceDeletion> = found
             .into_iter()
@@ -276,7 +267,7 @@ async fn delete_rows(
     sqlx::query(
         "DELETE FROM vectors WHERE collection = ? AND face IN (SELECT value FROM json_each(?))",
     )
-    .bind(collection)
+    .bind(collection.0)
     .bind(&list)
     .execute(&mut *connection)
     .await?;

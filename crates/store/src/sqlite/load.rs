@@ -45,8 +45,11 @@ pub(super) async fn face_vector(
     collection: CollectionKey,
     face_id: Uuid,
 ) -> StoreResult<Option<FaceVector>> {
-    let found: Option<(i64, Vec<u8>)> =
-        sqlx::query_as(FACE_VECTOR).bind(collection).bind(face_id).fetch_optional(database).await?;
+    let found: Option<(i64, Vec<u8>)> = sqlx::query_as(FACE_VECTOR)
+        .bind(collection.0)
+        .bind(face_id)
+        .fetch_optional(database)
+        .await?;
     Ok(found.map(|(row, vector)| FaceVector { row, vector: decode(&vector) }))
 }
 
@@ -58,7 +61,7 @@ pub(super) async fn faces(
     let (mut after, mut vector) = (0, Vec::new());
     loop {
         let mut rows =
-            sqlx::query(FACES).bind(collection).bind(after).bind(PAGE_FACES).fetch(database);
+            sqlx::query(FACES).bind(collection.0).bind(after).bind(PAGE_FACES).fetch(database);
         let mut count = 0;
         while let Some(row) = rows.try_next().await? {
             let (values, _) = row.try_get::<&[u8], _>(1)?.as_chunks::<4>();
@@ -82,7 +85,7 @@ pub(super) async fn users(
     let mut after = 0;
     loop {
         let last =
-            sqlx::query_scalar(LAST_OF_PAGE).bind(collection).bind(after).bind(PAGE_USERS - 1);
+            sqlx::query_scalar(LAST_OF_PAGE).bind(collection.0).bind(after).bind(PAGE_USERS - 1);
         let last: Option<i64> = last.fetch_optional(database).await?;
         page_of_users(database, collection, after, last.unwrap_or(i64::MAX), visit).await?;
         let Some(last) = last else { return Ok(()) };
@@ -98,7 +101,7 @@ async fn page_of_users(
     last: i64,
     visit: &mut UserVisitor<'_>,
 ) -> StoreResult<()> {
-    let mut rows = sqlx::query(USERS).bind(collection).bind(after).bind(last).fetch(database);
+    let mut rows = sqlx::query(USERS).bind(collection.0).bind(after).bind(last).fetch(database);
     let mut current = None;
     let mut vectors = Vec::new();
     while let Some(row) = rows.try_next().await? {

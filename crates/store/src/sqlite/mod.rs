@@ -10,10 +10,12 @@
 
 mod associations;
 mod collections;
+mod error;
 mod faces;
 mod load;
 mod open;
 mod purge;
+mod rows;
 mod tags;
 mod tokens;
 mod users;
@@ -39,7 +41,7 @@ use super::rows::{
     Face, FaceDeletion, FaceFilter, Idempotency, IndexFaces, NewCollection, User,
 };
 use crate::tenant::Tenant;
-use crate::{FaceVisitor, Store, UserVisitor};
+use crate::{FaceVisitor, Store, UserVisitor, VectorSource};
 use tokens::Once;
 use writer::Writer;
 
@@ -104,10 +106,6 @@ impl Store for Sqlite {
         collections::find(&self.readers, tenant, name).await
     }
 
-    async fn collection_by_key(&self, key: CollectionKey) -> StoreResult<Collection> {
-        collections::find_by_key(&self.readers, key).await
-    }
-
     async fn list_collections(
         &self,
         tenant: &Tenant,
@@ -156,10 +154,6 @@ impl Store for Sqlite {
         faces::list(&self.readers, collection, after, limit, filter).await
     }
 
-    async fn face(&self, collection: CollectionKey, face_id: Uuid) -> StoreResult<Option<Face>> {
-        faces::find(&self.readers, collection, face_id).await
-    }
-
     async fn faces_by_rows(
         &self,
         collection: CollectionKey,
@@ -178,31 +172,39 @@ impl Store for Sqlite {
 
     async fn delete_faces(
         &self,
-        collection: CollectionKey,
+        collection: &Collection,
         face_ids: &[Uuid],
     ) -> StoreResult<Vec<(Uuid, FaceDeletion)>> {
-        self.writer.write(faces::Delete { collection, face_ids: face_ids.to_vec() }).await
+        self.writer
+            .write(faces::Delete { collection: collection.clone(), face_ids: face_ids.to_vec() })
+            .await
     }
 
     async fn create_user(
         &self,
-        collection: CollectionKey,
+        collection: &Collection,
         user_id: &str,
         token: Option<Idempotency>,
     ) -> StoreResult<()> {
         self.writer
-            .write(self.once(users::Create { collection, user_id: user_id.to_owned() }, token))
+            .write(self.once(
+                users::Create { collection: collection.clone(), user_id: user_id.to_owned() },
+                token,
+            ))
             .await
     }
 
     async fn delete_user(
         &self,
-        collection: CollectionKey,
+        collection: &Collection,
         user_id: &str,
         token: Option<Idempotency>,
     ) -> StoreResult<()> {
         self.writer
-            .write(self.once(users::Delete { collection, user_id: user_id.to_owned() }, token))
+            .write(self.once(
+                users::Delete { collection: collection.clone(), user_id: user_id.to_owned() },
+                token,
+            ))
             .await
     }
 
@@ -241,6 +243,13 @@ impl Store for Sqlite {
         token: Option<Idempotency>,
     ) -> StoreResult<Disassociation> {
         self.writer.write(self.once(request, token)).await
+    }
+}
+
+#[async_trait]
+impl VectorSource for Sqlite {
+    async fn collection_by_key(&self, key: CollectionKey) -> StoreResult<Option<Collection>> {
+        collections::find_by_key(&self.readers, key).await
     }
 
     async fn load_faces(

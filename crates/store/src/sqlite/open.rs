@@ -10,6 +10,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 
+use super::error::classify;
 use crate::error::Failure;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
@@ -52,7 +53,7 @@ pub enum OpenError {
 
 impl From<sqlx::Error> for OpenError {
     fn from(source: sqlx::Error) -> Self {
-        Self::Database { failure: Failure::of(&source), source }
+        Self::Database { failure: classify(&source), source }
     }
 }
 

@@ -3,8 +3,6 @@
 
 use sqlx::SqlitePool;
 
-use crate::rows::CollectionKey;
-
 /// Rows of each table in one step: some milliseconds.
 const STEP: i64 = 2000;
 
@@ -22,7 +20,7 @@ const DELETIONS: [&str; 5] = [
 /// whether there may be more to do.
 pub(super) async fn step(database: &SqlitePool) -> sqlx::Result<bool> {
     let mut connection = database.acquire().await?;
-    let dropped: Option<CollectionKey> =
+    let dropped: Option<i64> =
         sqlx::query_scalar("SELECT id FROM collections WHERE dropped = 1 ORDER BY id LIMIT 1")
             .fetch_optional(&mut *connection)
             .await?;

@@ -23,7 +23,7 @@ pub(super) async fn list(
     let collection = collections::find(&mut *snapshot, tenant, name).await?;
     let tags: Vec<(String, String)> =
         sqlx::query_as("SELECT key, value FROM tags WHERE collection = ?")
-            .bind(collection.key)
+            .bind(collection.key.0)
             .fetch_all(&mut *snapshot)
             .await?;
     Ok(tags.into_iter().collect())
@@ -37,14 +37,14 @@ pub(super) async fn insert(
 ) -> StoreResult<()> {
     for (key, value) in tags {
         sqlx::query("INSERT OR REPLACE INTO tags (collection, key, value) VALUES (?, ?, ?)")
-            .bind(collection)
+            .bind(collection.0)
             .bind(key)
             .bind(value)
             .execute(&mut *connection)
             .await?;
     }
     let count: i64 = sqlx::query_scalar("SELECT count(*) FROM tags WHERE collection = ?")
-        .bind(collection)
+        .bind(collection.0)
         .fetch_one(connection)
         .await?;
     if count as usize > MAX_TAGS { Err(StoreError::Quota(Quota::Tags)) } else { Ok(()) }
@@ -82,7 +82,7 @@ impl Write for Remove {
             collections::find(&mut *transaction.connection, &self.tenant, &self.name).await?;
         for key in &self.keys {
             sqlx::query("DELETE FROM tags WHERE collection = ? AND key = ?")
-                .bind(collection.key)
+                .bind(collection.key.0)
                 .bind(key)
                 .execute(&mut *transaction.connection)
                 .await?;

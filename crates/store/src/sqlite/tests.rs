@@ -10,8 +10,8 @@ use uuid::Uuid;
 use super::{Location, Sqlite, associations, faces, load, tokens, users};
 use crate::tenant::Tenant;
 use crate::{
-    BoundingBox, Collection, FaceFilter, Failure, Idempotency, IndexFaces,
-    MAX_FACES_PER_COLLECTION, NewCollection, NewFace, PackId, Store, StoreError,
+    BoundingBox, Collection, FaceFilter, Failure, Idempotency, IndexFaces, NewCollection, NewFace,
+    PackId, Quota, Store, StoreError,
 };
 
 fn tenant() -> Tenant {
@@ -25,7 +25,6 @@ async fn with_collection(directory: &tempfile::TempDir) -> (Arc<Sqlite>, Collect
         model_version: "7.0".to_owned(),
         pack: PackId { name: "default".to_owned(), version: "1".to_owned() },
         tags: BTreeMap::from([("key".to_owned(), "value".to_owned())]),
-        max_collections: None,
     };
     let collection = store.create_collection(&tenant(), new).await.unwrap();
     (Arc::new(store), collection)
@@ -41,13 +40,12 @@ fn image(collection: &Collection, number: u32, faces: u32) -> IndexFaces {
         vector: vec![0.1; 128],
     };
     IndexFaces {
-        collection: collection.key,
+        collection: collection.clone(),
         image_sha256,
         external_image_id: Some(number.to_string()),
         image_id: Uuid::new_v4(),
         model_version: "7.0".to_owned(),
         faces: (0..faces).map(face).collect(),
-        max_faces: MAX_FACES_PER_COLLECTION,
     }
 }
 
@@ -101,6 +99,27 @@ async fn a_read_only_database_refuses_writes_and_answers_reads() {
 }
 
 #[tokio::test]
+async fn a_full_collection_refuses_the_whole_call() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, collection) = with_collection(&directory).await;
+    store.index_faces(image(&collection, 1, 2)).await.unwrap();
+    // As if there were this many.
+    sqlx::query("UPDATE collections SET face_count = 19999999")
+        .execute(&store.writer_connection)
+        .await
+        .unwrap();
+    let full = |result| matches!(result, Err(StoreError::Quota(Quota::FacesPerCollection)));
+    assert!(full(store.index_faces(image(&collection, 2, 2)).await));
+    assert!(full(store.index_faces(image(&collection, 1, 4)).await));
+    let list = || store.list_faces(collection.key, None, 10, FaceFilter::default());
+    assert_eq!(list().await.unwrap().len(), 2);
+    store.index_faces(image(&collection, 1, 3)).await.unwrap();
+    // Known faces add nothing, so they are welcome in a full collection.
+    assert_eq!(store.index_faces(image(&collection, 1, 3)).await.unwrap().len(), 3);
+    assert_eq!(store.collection(&tenant(), "staff").await.unwrap().face_count, 20_000_000);
+}
+
+#[tokio::test]
 async fn a_failed_commit_fails_the_whole_batch() {
     let directory = tempfile::tempdir().unwrap();
     let (store, collection) = with_collection(&directory).await;
@@ -139,7 +158,7 @@ async fn deleted_collections_are_cleared_away_even_after_a_restart() {
         store.index_faces(image(&collection, number, 100)).await.unwrap();
     }
     let token = Idempotency { tenant: tenant(), token: "t".to_owned(), request_hash: [1; 32] };
-    store.create_user(collection.key, "ann", Some(token)).await.unwrap();
+    store.create_user(&collection, "ann", Some(token)).await.unwrap();
     store.delete_collection(&tenant(), "staff").await.unwrap();
     // Closed with the work half done, at most.
     store.close().await;

@@ -61,7 +61,7 @@ where
             .await?;
         if let Some((request_hash, outcome)) = earlier {
             if request_hash != token.request_hash {
-                return Err(StoreError::TokenMismatch);
+                return Err(StoreError::TokenMismatch(token.token.clone()));
             }
             return serde_json::from_str(&outcome)
                 .map_err(|error| sqlx::Error::Decode(error.into()).into());
@@ -74,7 +74,7 @@ where
             .bind(&token.tenant.region)
             .bind(W::NAME)
             .bind(&token.token)
-            .bind(self.write.collection())
+            .bind(self.write.collection().0)
             .bind(&token.request_hash[..])
             .bind(json)
             .bind(self.now)

@@ -6,11 +6,12 @@ use sqlx::sqlite::SqliteConnection;
 
 use super::collections::{add_to_counts, counts};
 use super::faces::json_of_rows;
+use super::rows::UserRow;
 use super::tokens::Operation;
 use super::writer::{Transaction, Write};
 use crate::change::Change;
-use crate::error::{Existing, Missing, StoreError, StoreResult};
-use crate::rows::{CollectionKey, User};
+use crate::error::{Entity, StoreError, StoreResult};
+use crate::rows::{Collection, CollectionKey, User};
 
 const FIND: &str = "SELECT u.id, u.user_id, u.face_count FROM users u JOIN collections c ON c.id = u.collection AND c.dropped = 0
     WHERE u.collection = ? AND u.user_id = ?";
@@ -32,7 +33,9 @@ pub(super) async fn find(
     collection: CollectionKey,
     user_id: &str,
 ) -> StoreResult<Option<User>> {
-    Ok(sqlx::query_as(FIND).bind(collection).bind(user_id).fetch_optional(database).await?)
+    let found: Option<UserRow> =
+        sqlx::query_as(FIND).bind(collection.0).bind(user_id).fetch_optional(database).await?;
+    Ok(found.map(User::from))
 }
 
 pub(super) async fn list(
@@ -41,8 +44,13 @@ pub(super) async fn list(
     after: Option<i64>,
     limit: usize,
 ) -> StoreResult<Vec<User>> {
-    let query = sqlx::query_as(LIST).bind(collection).bind(after.unwrap_or(0)).bind(limit as i64);
-    Ok(query.fetch_all(database).await?)
+    let found: Vec<UserRow> = sqlx::query_as(LIST)
+        .bind(collection.0)
+        .bind(after.unwrap_or(0))
+        .bind(limit as i64)
+        .fetch_all(database)
+        .await?;
+    Ok(found.into_iter().map(User::from).collect())
 }
 
 pub(super) async fn by_rows(
@@ -50,27 +58,31 @@ pub(super) async fn by_rows(
     collection: CollectionKey,
     rows: &[i64],
 ) -> StoreResult<Vec<User>> {
-    Ok(sqlx::query_as(BY_ROWS)
+    let found: Vec<UserRow> = sqlx::query_as(BY_ROWS)
         .bind(json_of_rows(rows))
-        .bind(collection)
+        .bind(collection.0)
         .fetch_all(database)
-        .await?)
+        .await?;
+    Ok(found.into_iter().map(User::from).collect())
 }
 
-/// The user that a write speaks of; fails when it or its collection is gone.
+/// The user that a write needs; fails when it or its collection is gone.
 pub(super) async fn expect(
     connection: &mut SqliteConnection,
-    collection: CollectionKey,
+    collection: &Collection,
     user_id: &str,
 ) -> StoreResult<User> {
     counts(connection, collection).await?;
-    let user =
-        sqlx::query_as(FIND).bind(collection).bind(user_id).fetch_optional(connection).await?;
-    user.ok_or(StoreError::NotFound(Missing::User))
+    let found: Option<UserRow> = sqlx::query_as(FIND)
+        .bind(collection.key.0)
+        .bind(user_id)
+        .fetch_optional(connection)
+        .await?;
+    found.map(User::from).ok_or_else(|| StoreError::NotFound(Entity::User(user_id.to_owned())))
 }
 
 pub(super) struct Create {
-    pub(super) collection: CollectionKey,
+    pub(super) collection: Collection,
     pub(super) user_id: String,
 }
 
@@ -78,7 +90,7 @@ impl Operation for Create {
     const NAME: &'static str = "CreateUser";
 
     fn collection(&self) -> CollectionKey {
-        self.collection
+        self.collection.key
     }
 }
 
@@ -87,23 +99,23 @@ impl Write for Create {
     type Output = ();
 
     async fn apply(&self, transaction: &mut Transaction<'_>) -> StoreResult<()> {
-        counts(transaction.connection, self.collection).await?;
+        counts(transaction.connection, &self.collection).await?;
         let inserted = sqlx::query(
             "INSERT INTO users (collection, user_id) VALUES (?, ?) ON CONFLICT DO NOTHING",
         )
-        .bind(self.collection)
+        .bind(self.collection.key.0)
         .bind(&self.user_id)
         .execute(&mut *transaction.connection)
         .await?;
         if inserted.rows_affected() == 0 {
-            return Err(StoreError::AlreadyExists(Existing::User));
+            return Err(StoreError::AlreadyExists(Entity::User(self.user_id.clone())));
         }
-        add_to_counts(transaction.connection, self.collection, 0, 1).await
+        add_to_counts(transaction.connection, self.collection.key, 0, 1).await
     }
 }
 
 pub(super) struct Delete {
-    pub(super) collection: CollectionKey,
+    pub(super) collection: Collection,
     pub(super) user_id: String,
 }
 
@@ -111,7 +123,7 @@ impl Operation for Delete {
     const NAME: &'static str = "DeleteUser";
 
     fn collection(&self) -> CollectionKey {
-        self.collection
+        self.collection.key
     }
 }
 
@@ -120,13 +132,13 @@ impl Write for Delete {
     type Output = ();
 
     async fn apply(&self, transaction: &mut Transaction<'_>) -> StoreResult<()> {
-        let user = expect(transaction.connection, self.collection, &self.user_id).await?;
+        let user = expect(transaction.connection, &self.collection, &self.user_id).await?;
         for statement in [FREE_FACES, "DELETE FROM users WHERE id = ?"] {
             sqlx::query(statement).bind(user.row).execute(&mut *transaction.connection).await?;
         }
         transaction
             .changes
-            .push(Change::UserRemoved { collection: self.collection, user: user.row });
-        add_to_counts(transaction.connection, self.collection, 0, -1).await
+            .push(Change::UserRemoved { collection: self.collection.key, user: user.row });
+        add_to_counts(transaction.connection, self.collection.key, 0, -1).await
     }
 }

@@ -12,7 +12,9 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lookalike_store::{Face, FaceFilter, Location, MAX_FACES_PER_USER, Sqlite, Store};
+use lookalike_store::{
+    Face, FaceFilter, Location, MAX_FACES_PER_USER, Sqlite, Store, VectorSource as _,
+};
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use uuid::Uuid;
@@ -43,7 +45,7 @@ fn child_that_writes_until_it_is_killed() {
             let (store, staff, round) = (Arc::clone(&store), staff.clone(), round.clone());
             writers.push(tokio::spawn(async move {
                 let user = format!("{round}-{writer}");
-                store.create_user(staff.key, &user, None).await.unwrap();
+                store.create_user(&staff, &user, None).await.unwrap();
                 for image in 0.. {
                     let name = format!("{round}-{writer}-{image}");
                     let request = image_of(&staff, &name, Some(&name), FACES_PER_IMAGE);
@@ -54,7 +56,7 @@ fn child_that_writes_until_it_is_killed() {
                     match image % 3 {
                         0 => {
                             report('?');
-                            store.delete_faces(staff.key, &faces).await.unwrap();
+                            store.delete_faces(&staff, &faces).await.unwrap();
                             report('-');
                         }
                         1 if image < MAX_FACES_PER_USER => {

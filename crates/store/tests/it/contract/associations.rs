@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use lookalike_store::{
-    AssociateFaces, AssociationFailure, DisassociationFailure, Missing, Quota, StoreError,
+    AssociateFaces, AssociationFailure, DisassociationFailure, Entity, Quota, StoreError,
 };
 use uuid::Uuid;
 
@@ -12,7 +12,7 @@ use super::{World, all_faces, assert_fails, association, disassociation, ids};
 pub async fn the_first_face_needs_no_likeness(mut world: World) {
     let staff = world.collection("staff").await;
     let faces = ids(&world.index(&staff, "photo", 2).await);
-    world.store.create_user(staff.key, "ann", None).await.unwrap();
+    world.store.create_user(&staff, "ann", None).await.unwrap();
     let unlike =
         AssociateFaces { similarity: Arc::new(|_, _| 12.5), ..association(&staff, "ann", &faces) };
     let outcome = world.store.associate_faces(unlike.clone(), None).await.unwrap();
@@ -24,10 +24,7 @@ pub async fn the_first_face_needs_no_likeness(mut world: World) {
     assert_eq!((outcome.associated, outcome.unsuccessful), (vec![faces[1]], vec![]));
     world.reopen().await;
     assert_eq!(world.store.user(staff.key, "ann").await.unwrap().unwrap().face_count, 2);
-    assert_eq!(
-        world.store.face(staff.key, faces[1]).await.unwrap().unwrap().user_id.as_deref(),
-        Some("ann")
-    );
+    assert_eq!(world.face(staff.key, faces[1]).await.unwrap().user_id.as_deref(), Some("ann"));
 }
 
 pub async fn later_faces_are_judged_against_all_so_far(world: World) {
@@ -38,7 +35,7 @@ pub async fn later_faces_are_judged_against_all_so_far(world: World) {
         vectors
             .push(world.store.face_vector(staff.key, face.face_id).await.unwrap().unwrap().vector);
     }
-    world.store.create_user(staff.key, "ann", None).await.unwrap();
+    world.store.create_user(&staff, "ann", None).await.unwrap();
     let calls = Arc::new(Mutex::new(Vec::new()));
     let request = |face_ids: &[Uuid]| {
         let calls = Arc::clone(&calls);
@@ -72,8 +69,8 @@ pub async fn faces_have_one_user(world: World) {
     let foreign = ids(&world.index(&world.collection("visitors").await, "photo", 1).await)[0];
     let faces = ids(&world.index(&staff, "photo", 3).await);
     let unknown = Uuid::new_v4();
-    world.store.create_user(staff.key, "ann", None).await.unwrap();
-    world.store.create_user(staff.key, "bob", None).await.unwrap();
+    world.store.create_user(&staff, "ann", None).await.unwrap();
+    world.store.create_user(&staff, "bob", None).await.unwrap();
     world.store.associate_faces(association(&staff, "ann", &faces[..1]), None).await.unwrap();
     let request = [unknown, faces[0], faces[1], foreign, faces[1]];
     let outcome =
@@ -89,14 +86,14 @@ pub async fn faces_have_one_user(world: World) {
     );
     assert_fails!(
         world.store.associate_faces(association(&staff, "nobody", &faces), None).await,
-        StoreError::NotFound(Missing::User)
+        StoreError::NotFound(Entity::User(_))
     );
 }
 
 pub async fn a_user_has_at_most_so_many_faces(world: World) {
     let staff = world.collection("staff").await;
     let faces = ids(&world.index(&staff, "photo", 101).await);
-    world.store.create_user(staff.key, "ann", None).await.unwrap();
+    world.store.create_user(&staff, "ann", None).await.unwrap();
     world.store.associate_faces(association(&staff, "ann", &faces[..99]), None).await.unwrap();
     assert_fails!(
         world.store.associate_faces(association(&staff, "ann", &faces[99..]), None).await,
@@ -121,8 +118,8 @@ pub async fn disassociation_reports_each_face(world: World) {
     let staff = world.collection("staff").await;
     let faces = ids(&world.index(&staff, "photo", 4).await);
     let unknown = Uuid::new_v4();
-    world.store.create_user(staff.key, "ann", None).await.unwrap();
-    world.store.create_user(staff.key, "bob", None).await.unwrap();
+    world.store.create_user(&staff, "ann", None).await.unwrap();
+    world.store.create_user(&staff, "bob", None).await.unwrap();
     world.store.associate_faces(association(&staff, "ann", &faces[..2]), None).await.unwrap();
     world.store.associate_faces(association(&staff, "bob", &faces[2..3]), None).await.unwrap();
     let request = [faces[3], faces[1], unknown, faces[2], faces[1]];
@@ -149,18 +146,18 @@ pub async fn disassociation_reports_each_face(world: World) {
     );
     assert_fails!(
         world.store.disassociate_faces(disassociation(&staff, "nobody", &faces), None).await,
-        StoreError::NotFound(Missing::User)
+        StoreError::NotFound(Entity::User(_))
     );
 }
 
 pub async fn failures_change_nothing(world: World) {
     let staff = world.collection("staff").await;
     let faces = ids(&world.index(&staff, "photo", 2).await);
-    world.store.create_user(staff.key, "ann", None).await.unwrap();
+    world.store.create_user(&staff, "ann", None).await.unwrap();
+    let too_many = ids(&world.index(&staff, "crowd", 101).await);
     let before = (world.look_up("staff").await, all_faces(&world, &staff).await.unwrap());
-    let tight = AssociateFaces { max_faces: 1, ..association(&staff, "ann", &faces) };
     assert_fails!(
-        world.store.associate_faces(tight, None).await,
+        world.store.associate_faces(association(&staff, "ann", &too_many), None).await,
         StoreError::Quota(Quota::FacesPerUser)
     );
     let unknown = association(&staff, "ann", &[Uuid::new_v4()]);
@@ -170,10 +167,10 @@ pub async fn failures_change_nothing(world: World) {
     world.store.delete_collection(&world.tenant, "staff").await.unwrap();
     assert_fails!(
         world.store.associate_faces(association(&staff, "ann", &faces), None).await,
-        StoreError::NotFound(Missing::Collection)
+        StoreError::NotFound(Entity::Collection(_))
     );
     assert_fails!(
         world.store.disassociate_faces(disassociation(&staff, "ann", &faces), None).await,
-        StoreError::NotFound(Missing::Collection)
+        StoreError::NotFound(Entity::Collection(_))
     );
 }

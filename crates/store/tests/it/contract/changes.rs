@@ -47,7 +47,7 @@ pub async fn sinks_hear_what_was_committed(world: World) {
     world.store.index_faces(request).await.unwrap();
     assert_eq!(recorder.take(), [], "known faces were announced again");
 
-    world.store.create_user(collection, "ann", None).await.unwrap();
+    world.store.create_user(&staff, "ann", None).await.unwrap();
     let user = world.store.user(collection, "ann").await.unwrap().unwrap().row;
     let of = |indexes: &[usize]| Change::UserFaces {
         collection,
@@ -70,9 +70,9 @@ pub async fn sinks_hear_what_was_committed(world: World) {
     world.store.disassociate_faces(disassociation(&staff, "ann", &face_ids), None).await.unwrap();
     assert_eq!(recorder.take(), [of(&[0, 2]), of(&[0, 1, 2]), of(&[2]), of(&[])]);
 
-    world.store.delete_user(collection, "ann", None).await.unwrap();
-    world.store.delete_faces(collection, &face_ids[1..2]).await.unwrap();
-    world.store.delete_faces(collection, &face_ids[1..2]).await.unwrap();
+    world.store.delete_user(&staff, "ann", None).await.unwrap();
+    world.store.delete_faces(&staff, &face_ids[1..2]).await.unwrap();
+    world.store.delete_faces(&staff, &face_ids[1..2]).await.unwrap();
     world.store.delete_collection(&world.tenant, "staff").await.unwrap();
     assert_eq!(
         recorder.take(),
@@ -87,10 +87,14 @@ pub async fn sinks_hear_what_was_committed(world: World) {
 pub async fn a_failed_write_is_not_heard(world: World) {
     let recorder = record(&world);
     let staff = world.collection("staff").await;
-    let mut request = image_of(&staff, "photo", None, 3);
-    request.max_faces = 2;
-    assert_fails!(world.store.index_faces(request).await, StoreError::Quota(_));
-    assert_fails!(world.store.delete_user(staff.key, "ann", None).await, StoreError::NotFound(_));
+    world.store.create_user(&staff, "bob", None).await.unwrap();
+    let faces = ids(&world.index(&staff, "crowd", 101).await);
+    recorder.take();
+    assert_fails!(
+        world.store.associate_faces(association(&staff, "bob", &faces), None).await,
+        StoreError::Quota(_)
+    );
+    assert_fails!(world.store.delete_user(&staff, "ann", None).await, StoreError::NotFound(_));
     assert_eq!(recorder.take(), []);
     // A sink that its owner has dropped is forgotten.
     let count = Arc::downgrade(&recorder);
@@ -125,7 +129,7 @@ pub async fn loading_shows_what_is_there(mut world: World) {
     let faces = world.store.index_faces(request.clone()).await.unwrap();
     let of_other = world.index(&other, "photo", 1).await;
     for user_id in ["without faces", "ann", "bob"] {
-        world.store.create_user(staff.key, user_id, None).await.unwrap();
+        world.store.create_user(&staff, user_id, None).await.unwrap();
     }
     let face_ids = ids(&faces);
     world
@@ -134,7 +138,7 @@ pub async fn loading_shows_what_is_there(mut world: World) {
         .await
         .unwrap();
     world.store.associate_faces(association(&staff, "ann", &face_ids[3..4]), None).await.unwrap();
-    world.store.delete_faces(staff.key, &face_ids[1..2]).await.unwrap();
+    world.store.delete_faces(&staff, &face_ids[1..2]).await.unwrap();
     world.reopen().await;
     let ann = world.store.user(staff.key, "ann").await.unwrap().unwrap();
     let bob = world.store.user(staff.key, "bob").await.unwrap().unwrap();
@@ -163,7 +167,7 @@ pub async fn loading_takes_turns_with_others(world: World) {
     }
     for user in 0..USERS {
         let user_id = user.to_string();
-        world.store.create_user(staff.key, &user_id, None).await.unwrap();
+        world.store.create_user(&staff, &user_id, None).await.unwrap();
         // Every third has none.
         if user % 3 < 2 {
             let face_ids = ids(&faces[user * 2..][..2]);
@@ -205,7 +209,7 @@ pub async fn replayed_changes_equal_the_store(world: World) {
         let (world, staff) = (Arc::clone(&world), staff.clone());
         writers.push(tokio::spawn(async move {
             let user_id = format!("user {writer}");
-            world.store.create_user(staff.key, &user_id, None).await.unwrap();
+            world.store.create_user(&staff, &user_id, None).await.unwrap();
             for round in 0..10 {
                 let faces = ids(&world.index(&staff, &format!("{writer} {round}"), 3).await);
                 world
@@ -218,7 +222,7 @@ pub async fn replayed_changes_equal_the_store(world: World) {
                     .disassociate_faces(disassociation(&staff, &user_id, &faces[..1]), None)
                     .await
                     .unwrap();
-                world.store.delete_faces(staff.key, &faces).await.unwrap();
+                world.store.delete_faces(&staff, &faces).await.unwrap();
             }
         }));
     }

@@ -1,6 +1,6 @@
 //! Collections.
 
-use lookalike_store::{Existing, Missing, NewCollection, Quota, StoreError};
+use lookalike_store::{Entity, StoreError};
 
 use super::{World, all_faces, assert_fails, new_collection, tenant};
 
@@ -22,36 +22,14 @@ pub async fn names_are_unique_within_a_tenant(world: World) {
     world.collection("staff").await;
     assert_fails!(
         world.store.create_collection(&world.tenant, new_collection("staff")).await,
-        StoreError::AlreadyExists(Existing::Collection)
+        StoreError::AlreadyExists(Entity::Collection(_))
     );
     // Letter case counts.
     world.collection("Staff").await;
     assert_fails!(
         world.store.collection(&world.tenant, "STAFF").await,
-        StoreError::NotFound(Missing::Collection)
+        StoreError::NotFound(Entity::Collection(_))
     );
-}
-
-pub async fn the_quota_counts_the_tenants_own(world: World) {
-    let limited = |name: &str| NewCollection { max_collections: Some(2), ..new_collection(name) };
-    let other = tenant("999999999999", "eu-west-1");
-    world.store.create_collection(&other, limited("c")).await.unwrap();
-    world.store.create_collection(&world.tenant, limited("a")).await.unwrap();
-    world.store.create_collection(&world.tenant, limited("b")).await.unwrap();
-    assert_fails!(
-        world.store.create_collection(&world.tenant, limited("c")).await,
-        StoreError::Quota(Quota::Collections)
-    );
-    assert_fails!(
-        world.store.collection(&world.tenant, "c").await,
-        StoreError::NotFound(Missing::Collection)
-    );
-    assert_fails!(
-        world.store.create_collection(&world.tenant, limited("a")).await,
-        StoreError::AlreadyExists(Existing::Collection)
-    );
-    world.store.delete_collection(&world.tenant, "a").await.unwrap();
-    world.store.create_collection(&world.tenant, limited("c")).await.unwrap();
 }
 
 pub async fn pages_follow_the_order_of_creation(world: World) {
@@ -80,15 +58,15 @@ pub async fn nothing_crosses_tenants(world: World) {
     for other in [&other_region, &other_account] {
         assert_fails!(
             world.store.collection(other, "staff").await,
-            StoreError::NotFound(Missing::Collection)
+            StoreError::NotFound(Entity::Collection(_))
         );
         assert_fails!(
             world.store.delete_collection(other, "staff").await,
-            StoreError::NotFound(Missing::Collection)
+            StoreError::NotFound(Entity::Collection(_))
         );
         assert_fails!(
             world.store.tags(other, "staff").await,
-            StoreError::NotFound(Missing::Collection)
+            StoreError::NotFound(Entity::Collection(_))
         );
         assert!(world.store.list_collections(other, None, 10).await.unwrap().is_empty());
         let theirs = world.store.create_collection(other, new_collection("staff")).await.unwrap();
@@ -97,7 +75,7 @@ pub async fn nothing_crosses_tenants(world: World) {
         let face = world.index(&theirs, "photo", 1).await.remove(0);
         let faces_of_mine = all_faces(&world, &mine).await.unwrap();
         assert!(faces_of_mine.iter().all(|of_mine| of_mine.face_id != face.face_id));
-        assert_eq!(world.store.face(theirs.key, faces_of_mine[0].face_id).await.unwrap(), None);
+        assert_eq!(world.face(theirs.key, faces_of_mine[0].face_id).await, None);
         assert!(
             world
                 .store
@@ -114,12 +92,12 @@ pub async fn nothing_crosses_tenants(world: World) {
 pub async fn a_deleted_collection_is_gone_and_its_name_free(mut world: World) {
     let old = world.collection("staff").await;
     let faces = world.index(&old, "photo", 3).await;
-    world.store.create_user(old.key, "ann", None).await.unwrap();
+    world.store.create_user(&old, "ann", None).await.unwrap();
     let deleted = world.store.delete_collection(&world.tenant, "staff").await.unwrap();
     assert_eq!((deleted.key, deleted.face_count, deleted.user_count), (old.key, 3, 1));
     assert_fails!(
         world.store.delete_collection(&world.tenant, "staff").await,
-        StoreError::NotFound(Missing::Collection)
+        StoreError::NotFound(Entity::Collection(_))
     );
     assert!(world.store.list_collections(&world.tenant, None, 10).await.unwrap().is_empty());
 
@@ -127,13 +105,10 @@ pub async fn a_deleted_collection_is_gone_and_its_name_free(mut world: World) {
     assert_ne!(new.key, old.key);
     assert_eq!(new.face_count, 0);
     world.reopen().await;
-    assert_eq!(world.store.collection_by_key(new.key).await.unwrap(), new);
-    assert_fails!(
-        world.store.collection_by_key(old.key).await,
-        StoreError::NotFound(Missing::Collection)
-    );
+    assert_eq!(world.store.collection_by_key(new.key).await.unwrap(), Some(new.clone()));
+    assert_eq!(world.store.collection_by_key(old.key).await.unwrap(), None);
     for key in [old.key, new.key] {
-        assert_eq!(world.store.face(key, faces[0].face_id).await.unwrap(), None);
+        assert_eq!(world.face(key, faces[0].face_id).await, None);
         assert_eq!(world.store.face_vector(key, faces[0].face_id).await.unwrap(), None);
         assert_eq!(world.store.user(key, "ann").await.unwrap(), None);
         assert!(world.store.faces_by_rows(key, &[faces[0].row]).await.unwrap().is_empty());
@@ -145,15 +120,15 @@ pub async fn a_deleted_collection_is_gone_and_its_name_free(mut world: World) {
             .unwrap();
     }
     assert_fails!(
-        world.store.delete_faces(old.key, &[faces[0].face_id]).await,
-        StoreError::NotFound(Missing::Collection)
+        world.store.delete_faces(&old, &[faces[0].face_id]).await,
+        StoreError::NotFound(Entity::Collection(_))
     );
+    match world.store.create_user(&old, "bob", None).await {
+        Err(StoreError::NotFound(Entity::Collection(name))) => assert_eq!(name, "staff"),
+        other => panic!("{other:?}"),
+    }
     assert_fails!(
-        world.store.create_user(old.key, "bob", None).await,
-        StoreError::NotFound(Missing::Collection)
-    );
-    assert_fails!(
-        world.store.delete_user(old.key, "ann", None).await,
-        StoreError::NotFound(Missing::Collection)
+        world.store.delete_user(&old, "ann", None).await,
+        StoreError::NotFound(Entity::Collection(_))
     );
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use lookalike_store::{AssociateFaces, Existing, Quota, StoreError};
+use lookalike_store::{AssociateFaces, Entity, Quota, StoreError};
 
 use super::{World, all_faces, assert_fails, association, ids, image_of, new_collection};
 
@@ -41,7 +41,7 @@ pub async fn one_of_many_equal_writes_wins(world: World) {
         let request = image_of(&staff, "photo", None, 2);
         calls.push(tokio::spawn(async move {
             let made = store.create_collection(&tenant, new_collection("visitors")).await;
-            let user = store.create_user(request.collection, "ann", None).await;
+            let user = store.create_user(&request.collection, "ann", None).await;
             (made.is_ok(), user, store.index_faces(request).await.unwrap())
         }));
     }
@@ -52,7 +52,7 @@ pub async fn one_of_many_equal_writes_wins(world: World) {
         match user {
             Ok(()) => users_made += 1,
             Err(error) => {
-                assert!(matches!(error, StoreError::AlreadyExists(Existing::User)), "{error:?}");
+                assert!(matches!(error, StoreError::AlreadyExists(Entity::User(_))), "{error:?}");
             }
         }
         faces.push(indexed);
@@ -90,7 +90,7 @@ pub async fn a_caller_who_leaves_leaves_whole_writes(world: World) {
 pub async fn a_panicking_write_harms_no_other(world: World) {
     let staff = world.collection("staff").await;
     let faces = ids(&world.index(&staff, "photo", 3).await);
-    world.store.create_user(staff.key, "ann", None).await.unwrap();
+    world.store.create_user(&staff, "ann", None).await.unwrap();
     let panicking = AssociateFaces {
         similarity: Arc::new(|_, _| panic!("as the test wants")),
         ..association(&staff, "ann", &faces)
@@ -107,18 +107,18 @@ pub async fn a_panicking_write_harms_no_other(world: World) {
 
 pub async fn associations_at_once_keep_the_limit(world: World) {
     let staff = world.collection("staff").await;
-    let faces = ids(&world.index(&staff, "photo", 20).await);
-    world.store.create_user(staff.key, "ann", None).await.unwrap();
+    let faces = ids(&world.index(&staff, "photo", 200).await);
+    world.store.create_user(&staff, "ann", None).await.unwrap();
     let mut calls = Vec::new();
-    for chunk in faces.chunks(4) {
+    for chunk in faces.chunks(40) {
         let store = Arc::clone(&world.store);
-        let request = AssociateFaces { max_faces: 10, ..association(&staff, "ann", chunk) };
+        let request = association(&staff, "ann", chunk);
         calls.push(tokio::spawn(async move { store.associate_faces(request, None).await }));
     }
     let mut refused = 0;
     for call in calls {
         match call.await.unwrap() {
-            Ok(outcome) => assert_eq!(outcome.associated.len(), 4),
+            Ok(outcome) => assert_eq!(outcome.associated.len(), 40),
             Err(error) => {
                 assert!(matches!(error, StoreError::Quota(Quota::FacesPerUser)), "{error:?}");
                 refused += 1;
@@ -126,7 +126,7 @@ pub async fn associations_at_once_keep_the_limit(world: World) {
         }
     }
     assert_eq!(refused, 3);
-    assert_eq!(world.store.user(staff.key, "ann").await.unwrap().unwrap().face_count, 8);
+    assert_eq!(world.store.user(staff.key, "ann").await.unwrap().unwrap().face_count, 80);
 }
 
 pub async fn a_closed_store_says_so(world: World) {

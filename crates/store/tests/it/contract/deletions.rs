@@ -15,7 +15,7 @@ pub async fn deleting_reports_each_distinct_face(mut world: World) {
     let unknown = Uuid::new_v4();
     let request = [faces[2], unknown, faces[0], faces[2], foreign[0], unknown];
     assert_eq!(
-        world.store.delete_faces(staff.key, &request).await.unwrap(),
+        world.store.delete_faces(&staff, &request).await.unwrap(),
         [
             (faces[2], FaceDeletion::Deleted),
             (unknown, FaceDeletion::NotFound),
@@ -35,7 +35,7 @@ pub async fn deleting_reports_each_distinct_face(mut world: World) {
 pub async fn deleting_reopens_the_key(world: World) {
     let staff = world.collection("staff").await;
     let before = world.index(&staff, "photo", 2).await;
-    world.store.delete_faces(staff.key, &[before[0].face_id]).await.unwrap();
+    world.store.delete_faces(&staff, &[before[0].face_id]).await.unwrap();
     let after = world.index(&staff, "photo", 2).await;
     assert_ne!(after[0].face_id, before[0].face_id);
     assert!(after[0].row > before[1].row, "a row was used again");
@@ -46,11 +46,11 @@ pub async fn deleting_reopens_the_key(world: World) {
 pub async fn faces_of_a_user_stay(world: World) {
     let staff = world.collection("staff").await;
     let faces = ids(&world.index(&staff, "photo", 2).await);
-    world.store.create_user(staff.key, "ann", None).await.unwrap();
+    world.store.create_user(&staff, "ann", None).await.unwrap();
     let request = association(&staff, "ann", &faces[..1]);
     world.store.associate_faces(request, None).await.unwrap();
     assert_eq!(
-        world.store.delete_faces(staff.key, &faces).await.unwrap(),
+        world.store.delete_faces(&staff, &faces).await.unwrap(),
         [
             (faces[0], FaceDeletion::AssociatedTo("ann".to_owned())),
             (faces[1], FaceDeletion::Deleted)
@@ -65,7 +65,7 @@ pub async fn a_large_collection_goes_at_once(world: World) {
     for image in 0..50 {
         world.index(&staff, &image.to_string(), 100).await;
     }
-    world.store.create_user(staff.key, "ann", None).await.unwrap();
+    world.store.create_user(&staff, "ann", None).await.unwrap();
     let before = Instant::now();
     world.store.delete_collection(&world.tenant, "staff").await.unwrap();
     let other = world.collection("visitors").await;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lookalike_store::{FaceFilter, IndexFaces, Missing, Quota, StoreError};
+use lookalike_store::{Entity, FaceFilter, IndexFaces, StoreError};
 use uuid::Uuid;
 
 use super::{World, all_faces, assert_fails, association, ids, image_of};
@@ -19,14 +19,14 @@ pub async fn faces_come_back_as_they_went_in(mut world: World) {
         assert_eq!(face.external_image_id.as_deref(), Some("ann.jpg"));
         assert_eq!((face.bounding_box, face.confidence), (new.bounding_box, new.confidence));
         assert_eq!((face.model_version.as_str(), &face.user_id), ("7.0", &None));
-        assert_eq!(world.store.face(staff.key, face.face_id).await.unwrap().as_ref(), Some(face));
+        assert_eq!(world.face(staff.key, face.face_id).await.as_ref(), Some(face));
         let vector = world.store.face_vector(staff.key, face.face_id).await.unwrap().unwrap();
         assert_eq!(vector.row, face.row);
         let bits = |vector: &[f32]| vector.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&vector.vector), bits(&new.vector));
     }
     assert_eq!(world.look_up("staff").await.face_count, 3);
-    assert_eq!(world.store.face(staff.key, Uuid::new_v4()).await.unwrap(), None);
+    assert_eq!(world.face(staff.key, Uuid::new_v4()).await, None);
     assert_eq!(world.store.face_vector(staff.key, Uuid::new_v4()).await.unwrap(), None);
 }
 
@@ -66,34 +66,14 @@ pub async fn a_mixed_call_returns_old_and_new(world: World) {
     assert!(world.index(&staff, "empty", 0).await.is_empty());
 }
 
-pub async fn a_full_collection_refuses_the_whole_call(world: World) {
-    let staff = world.collection("staff").await;
-    let limited =
-        |image: &str, count| IndexFaces { max_faces: 3, ..image_of(&staff, image, None, count) };
-    world.store.index_faces(limited("one", 2)).await.unwrap();
-    assert_fails!(
-        world.store.index_faces(limited("two", 2)).await,
-        StoreError::Quota(Quota::FacesPerCollection)
-    );
-    assert_eq!(all_faces(&world, &staff).await.unwrap().len(), 2);
-    assert_eq!(world.look_up("staff").await.face_count, 2);
-    world.store.index_faces(limited("two", 1)).await.unwrap();
-    // Known faces add nothing, so they are welcome in a full collection.
-    world.store.index_faces(limited("one", 2)).await.unwrap();
-    assert_fails!(
-        world.store.index_faces(limited("one", 3)).await,
-        StoreError::Quota(Quota::FacesPerCollection)
-    );
-}
-
 pub async fn a_dropped_collection_takes_no_faces(world: World) {
     let staff = world.collection("staff").await;
     world.store.delete_collection(&world.tenant, "staff").await.unwrap();
     let call = world.store.index_faces(image_of(&staff, "photo", None, 1)).await;
-    assert_fails!(call, StoreError::NotFound(Missing::Collection));
+    assert_fails!(call, StoreError::NotFound(Entity::Collection(_)));
     world.collection("staff").await;
     let call = world.store.index_faces(image_of(&staff, "photo", None, 0)).await;
-    assert_fails!(call, StoreError::NotFound(Missing::Collection));
+    assert_fails!(call, StoreError::NotFound(Entity::Collection(_)));
 }
 
 pub async fn pages_follow_the_face_ids(world: World) {
@@ -123,7 +103,7 @@ pub async fn filters_are_joined_by_and(world: World) {
     let faces = ids(&world.index(&staff, "photo", 6).await);
     let elsewhere = ids(&world.index(&world.collection("visitors").await, "photo", 1).await);
     for (user_id, face_ids) in [("ann", &faces[..3]), ("bob", &faces[3..5])] {
-        world.store.create_user(staff.key, user_id, None).await.unwrap();
+        world.store.create_user(&staff, user_id, None).await.unwrap();
         let request = association(&staff, user_id, face_ids);
         world.store.associate_faces(request, None).await.unwrap();
     }

@@ -21,9 +21,9 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use lookalike_store::Tenant;
 use lookalike_store::{
-    AssociateFaces, BoundingBox, Clock, Collection, DisassociateFaces, Face, Idempotency,
-    IndexFaces, Location, MAX_FACES_PER_COLLECTION, MAX_FACES_PER_USER, NewCollection, NewFace,
-    PackId, Sqlite, Store, StoreResult,
+    AssociateFaces, BoundingBox, Clock, Collection, CollectionKey, DisassociateFaces, Face,
+    FaceFilter, Idempotency, IndexFaces, Location, NewCollection, NewFace, PackId, Sqlite, Store,
+    StoreResult,
 };
 use uuid::Uuid;
 
@@ -99,6 +99,12 @@ impl World {
         self.store.collection(&self.tenant, name).await.expect("the collection")
     }
 
+    /// The face of that id.
+    pub async fn face(&self, collection: CollectionKey, face_id: Uuid) -> Option<Face> {
+        let filter = FaceFilter { face_ids: Some(vec![face_id]), ..FaceFilter::default() };
+        self.store.list_faces(collection, None, 1, filter).await.expect("a list").pop()
+    }
+
     /// Indexes `count` faces of an image; images with equal bytes are equal.
     pub async fn index(&self, collection: &Collection, image: &str, count: u32) -> Vec<Face> {
         self.store.index_faces(image_of(collection, image, None, count)).await.expect("the faces")
@@ -129,7 +135,6 @@ pub fn new_collection(name: &str) -> NewCollection {
         model_version: "7.0".to_owned(),
         pack: PackId { name: "default".to_owned(), version: "1".to_owned() },
         tags: BTreeMap::new(),
-        max_collections: None,
     }
 }
 
@@ -145,25 +150,23 @@ pub fn image_of(
     image_sha256[..image.len()].copy_from_slice(image.as_bytes());
     let seed = image.bytes().fold(7.0_f32, |seed, byte| (seed * 31.0 + f32::from(byte)) % 1009.0);
     IndexFaces {
-        collection: collection.key,
+        collection: collection.clone(),
         image_sha256,
         external_image_id: external_image_id.map(str::to_owned),
         image_id: Uuid::new_v3(&Uuid::NAMESPACE_OID, image.as_bytes()),
         model_version: "7.0".to_owned(),
         faces: (0..count).map(|ordinal| new_face(ordinal, seed)).collect(),
-        max_faces: MAX_FACES_PER_COLLECTION,
     }
 }
 
 /// A request to give faces to a user, to whom all of them look alike.
 pub fn association(collection: &Collection, user_id: &str, face_ids: &[Uuid]) -> AssociateFaces {
     AssociateFaces {
-        collection: collection.key,
+        collection: collection.clone(),
         user_id: user_id.to_owned(),
         face_ids: face_ids.to_vec(),
         threshold: 75.0,
         similarity: Arc::new(|_, _| 100.0),
-        max_faces: MAX_FACES_PER_USER,
     }
 }
 
@@ -174,7 +177,7 @@ pub fn disassociation(
     face_ids: &[Uuid],
 ) -> DisassociateFaces {
     DisassociateFaces {
-        collection: collection.key,
+        collection: collection.clone(),
         user_id: user_id.to_owned(),
         face_ids: face_ids.to_vec(),
     }
@@ -227,11 +230,10 @@ macro_rules! contract {
 }
 
 contract! {
-    collections: a_new_collection_is_empty, names_are_unique_within_a_tenant, the_quota_counts_the_tenants_own, pages_follow_the_order_of_creation,
+    collections: a_new_collection_is_empty, names_are_unique_within_a_tenant, pages_follow_the_order_of_creation,
         nothing_crosses_tenants, a_deleted_collection_is_gone_and_its_name_free;
     tags: tags_merge_and_go, at_most_200_tags;
-    faces: faces_come_back_as_they_went_in, the_same_image_is_kept_once, a_mixed_call_returns_old_and_new, a_full_collection_refuses_the_whole_call,
-        a_dropped_collection_takes_no_faces, pages_follow_the_face_ids, filters_are_joined_by_and, rows_keep_their_order,
+    faces: faces_come_back_as_they_went_in, the_same_image_is_kept_once, a_mixed_call_returns_old_and_new, a_dropped_collection_takes_no_faces, pages_follow_the_face_ids, filters_are_joined_by_and, rows_keep_their_order,
         pages_stay_whole_while_others_write;
     deletions: deleting_reports_each_distinct_face, deleting_reopens_the_key, faces_of_a_user_stay, a_large_collection_goes_at_once;
     users: users_live_and_die, users_are_listed_in_order_of_creation, deleting_a_user_frees_its_faces;
@@ -266,5 +268,5 @@ pub fn ids(faces: &[Face]) -> Vec<Uuid> {
 
 /// All faces of a collection.
 pub async fn all_faces(world: &World, collection: &Collection) -> StoreResult<Vec<Face>> {
-    world.store.list_faces(collection.key, None, 4096, lookalike_store::FaceFilter::default()).await
+    world.store.list_faces(collection.key, None, 4096, FaceFilter::default()).await
 }

@@ -148,13 +148,12 @@ async fn make_inside(
     call: &Call,
     asked: &[Uuid],
 ) {
-    let key = collection.of_store.key;
+    let of_store = collection.of_store.clone();
     match *call {
         Call::Index { image, external, count, .. } => {
             let external_text = external.map(|external| external.to_string());
-            let mut request =
+            let request =
                 image_of(&collection.of_store, &image.to_string(), external_text.as_deref(), count);
-            request.max_faces = MAX_FACES;
             let contents: Vec<Content> =
                 (0..count).map(|ordinal| (image, external, ordinal)).collect();
             let known = |content: &Content| {
@@ -165,12 +164,7 @@ async fn make_inside(
                     .map(|(id, _)| *id)
             };
             let expected: Vec<Option<Uuid>> = contents.iter().map(known).collect();
-            let new = expected.iter().filter(|face_id| face_id.is_none()).count();
             let result = world.store.index_faces(request).await;
-            if new > 0 && (collection.faces.len() + new) as u64 > MAX_FACES {
-                assert!(matches!(result, Err(StoreError::Quota(_))), "{result:?}");
-                return;
-            }
             for ((face, content), expected) in
                 result.unwrap().into_iter().zip(contents).zip(expected)
             {
@@ -195,20 +189,20 @@ async fn make_inside(
                     (face_id, outcome)
                 })
                 .collect();
-            assert_eq!(world.store.delete_faces(key, asked).await.unwrap(), expected);
+            assert_eq!(world.store.delete_faces(&of_store, asked).await.unwrap(), expected);
             collection
                 .faces
                 .retain(|face_id, (_, owner)| owner.is_some() || !asked.contains(face_id));
         }
         Call::CreateUser { user, .. } => {
             assert_eq!(
-                world.store.create_user(key, &user_id(user), None).await.is_ok(),
+                world.store.create_user(&of_store, &user_id(user), None).await.is_ok(),
                 collection.users.insert(user)
             );
         }
         Call::DeleteUser { user, .. } => {
             assert_eq!(
-                world.store.delete_user(key, &user_id(user), None).await.is_ok(),
+                world.store.delete_user(&of_store, &user_id(user), None).await.is_ok(),
                 collection.users.remove(&user)
             );
             collection
@@ -228,7 +222,6 @@ async fn make_inside(
 async fn associate(world: &World, collection: &mut ModelCollection, user: u8, asked: &[Uuid]) {
     let request = AssociateFaces {
         similarity: Arc::new(|_, face| if alike(face) { 75.0 } else { 74.0 }),
-        max_faces: MAX_FACES_PER_USER,
         ..super::association(&collection.of_store, &user_id(user), asked)
     };
     let result = world.store.associate_faces(request, None).await;

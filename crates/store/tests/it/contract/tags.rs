@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lookalike_store::{MAX_TAGS, Missing, NewCollection, Quota, StoreError};
+use lookalike_store::{Entity, MAX_TAGS, NewCollection, Quota, StoreError};
 
 use super::{World, assert_fails, new_collection};
 
@@ -30,11 +30,11 @@ pub async fn tags_merge_and_go(mut world: World) {
     );
     assert_fails!(
         world.store.put_tags(&world.tenant, "none", BTreeMap::new()).await,
-        StoreError::NotFound(Missing::Collection)
+        StoreError::NotFound(Entity::Collection(_))
     );
     assert_fails!(
         world.store.remove_tags(&world.tenant, "none", Vec::new()).await,
-        StoreError::NotFound(Missing::Collection)
+        StoreError::NotFound(Entity::Collection(_))
     );
 
     world.store.delete_collection(&world.tenant, "staff").await.unwrap();
@@ -55,7 +55,7 @@ pub async fn at_most_200_tags(world: World) {
     );
     assert_fails!(
         world.store.collection(&world.tenant, "staff").await,
-        StoreError::NotFound(Missing::Collection)
+        StoreError::NotFound(Entity::Collection(_))
     );
 
     let full = NewCollection { tags: many(0..MAX_TAGS), ..new_collection("staff") };

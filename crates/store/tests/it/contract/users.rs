@@ -1,18 +1,18 @@
 //! Users.
 
-use lookalike_store::{Existing, Missing, StoreError};
+use lookalike_store::{Entity, StoreError};
 
 use super::{World, all_faces, assert_fails, association, ids};
 
 pub async fn users_live_and_die(mut world: World) {
     let staff = world.collection("staff").await;
     let visitors = world.collection("visitors").await;
-    world.store.create_user(staff.key, "ann", None).await.unwrap();
-    world.store.create_user(visitors.key, "ann", None).await.unwrap();
-    world.store.create_user(staff.key, "Ann", None).await.unwrap();
+    world.store.create_user(&staff, "ann", None).await.unwrap();
+    world.store.create_user(&visitors, "ann", None).await.unwrap();
+    world.store.create_user(&staff, "Ann", None).await.unwrap();
     assert_fails!(
-        world.store.create_user(staff.key, "ann", None).await,
-        StoreError::AlreadyExists(Existing::User)
+        world.store.create_user(&staff, "ann", None).await,
+        StoreError::AlreadyExists(Entity::User(_))
     );
     assert_eq!(
         (world.look_up("staff").await.user_count, world.look_up("visitors").await.user_count),
@@ -21,10 +21,10 @@ pub async fn users_live_and_die(mut world: World) {
     let ann = world.store.user(staff.key, "ann").await.unwrap().unwrap();
     assert_eq!((ann.user_id.as_str(), ann.face_count, ann.is_active()), ("ann", 0, false));
 
-    world.store.delete_user(staff.key, "ann", None).await.unwrap();
+    world.store.delete_user(&staff, "ann", None).await.unwrap();
     assert_fails!(
-        world.store.delete_user(staff.key, "ann", None).await,
-        StoreError::NotFound(Missing::User)
+        world.store.delete_user(&staff, "ann", None).await,
+        StoreError::NotFound(Entity::User(_))
     );
     world.reopen().await;
     assert_eq!(world.store.user(staff.key, "ann").await.unwrap(), None);
@@ -32,7 +32,7 @@ pub async fn users_live_and_die(mut world: World) {
         (world.look_up("staff").await.user_count, world.look_up("visitors").await.user_count),
         (1, 1)
     );
-    world.store.create_user(staff.key, "ann", None).await.unwrap();
+    world.store.create_user(&staff, "ann", None).await.unwrap();
     assert!(
         world.store.user(staff.key, "ann").await.unwrap().unwrap().row > ann.row,
         "a row was used again"
@@ -44,8 +44,8 @@ pub async fn users_are_listed_in_order_of_creation(world: World) {
     let other = world.collection("visitors").await;
     let names = ["m", "z", "a", "k", "b"];
     for name in names {
-        world.store.create_user(staff.key, name, None).await.unwrap();
-        world.store.create_user(other.key, name, None).await.unwrap();
+        world.store.create_user(&staff, name, None).await.unwrap();
+        world.store.create_user(&other, name, None).await.unwrap();
     }
     let mut users = Vec::new();
     loop {
@@ -68,15 +68,15 @@ pub async fn users_are_listed_in_order_of_creation(world: World) {
 pub async fn deleting_a_user_frees_its_faces(world: World) {
     let staff = world.collection("staff").await;
     let faces = ids(&world.index(&staff, "photo", 2).await);
-    world.store.create_user(staff.key, "ann", None).await.unwrap();
+    world.store.create_user(&staff, "ann", None).await.unwrap();
     let request = association(&staff, "ann", &faces);
     world.store.associate_faces(request.clone(), None).await.unwrap();
     assert!(world.store.user(staff.key, "ann").await.unwrap().unwrap().is_active());
-    world.store.delete_user(staff.key, "ann", None).await.unwrap();
+    world.store.delete_user(&staff, "ann", None).await.unwrap();
     let left = all_faces(&world, &staff).await.unwrap();
     assert_eq!(left.len(), 2);
     assert!(left.iter().all(|face| face.user_id.is_none()));
     // Another user, even one of the same name, can have them.
-    world.store.create_user(staff.key, "ann", None).await.unwrap();
+    world.store.create_user(&staff, "ann", None).await.unwrap();
     assert_eq!(world.store.associate_faces(request, None).await.unwrap().associated, faces);
 }

@@ -1,0 +1,65 @@
+//! How an operation fails, in AWS's words.
+
+use aws_json::{ApiError, ErrorCode};
+use lookalike_store::{Entity, Quota, StoreError};
+
+use crate::gallery::SearchError;
+
+/// What an operation returns.
+pub type OperationResult<T> = Result<T, OperationError>;
+
+/// The error that the client reads, made of that of any part with `?`.
+#[derive(Debug)]
+pub struct OperationError(ApiError);
+
+impl From<OperationError> for ApiError {
+    fn from(error: OperationError) -> Self {
+        error.0
+    }
+}
+
+impl From<ApiError> for OperationError {
+    fn from(error: ApiError) -> Self {
+        Self(error)
+    }
+}
+
+impl From<SearchError> for OperationError {
+    fn from(error: SearchError) -> Self {
+        Self(ApiError::internal(error))
+    }
+}
+
+/// AWS publishes no texts for the errors of users and quotas.
+impl From<StoreError> for OperationError {
+    fn from(error: StoreError) -> Self {
+        Self(match error {
+            StoreError::NotFound(Entity::Collection(name)) => ApiError::collection_not_found(&name),
+            StoreError::NotFound(Entity::User(user_id)) => ApiError::user_not_found(&user_id),
+            StoreError::AlreadyExists(Entity::Collection(name)) => ApiError::new(
+                ErrorCode::ResourceAlreadyExistsException,
+                format!("The collection id: {name} already exists"),
+            ),
+            StoreError::AlreadyExists(Entity::User(_)) => ApiError::new(
+                ErrorCode::ConflictException,
+                "A User with the same Id already exists within the collection.",
+            ),
+            StoreError::Quota(quota) => {
+                ApiError::new(ErrorCode::ServiceQuotaExceededException, quota_text(quota))
+            }
+            StoreError::TokenMismatch(token) => ApiError::new(
+                ErrorCode::IdempotentParameterMismatchException,
+                format!("The ClientRequestToken: {token} you have supplied is already in use."),
+            ),
+            failure => ApiError::internal(failure),
+        })
+    }
+}
+
+fn quota_text(quota: Quota) -> &'static str {
+    match quota {
+        Quota::FacesPerCollection => "The number of faces exceeds the limit of this collection.",
+        Quota::FacesPerUser => "The number of faces exceeds the limit of this user.",
+        Quota::Tags => "The number of tags exceeds the limit of this resource.",
+    }
+}
