@@ -11,8 +11,6 @@ use http::StatusCode;
 use thiserror::Error;
 
 use aws_json::FrontEnd;
-use aws_json::auth::{DEFAULT_ACCOUNT, DEFAULT_REGION};
-use lookalike_store::Tenant;
 
 use crate::operations::Rekognition;
 
@@ -28,14 +26,13 @@ async fn health() -> &'static str {
     "ok\n"
 }
 
-/// The database answers too; the networks were warmed before the address was taken.
+/// The database takes writes too; the networks were warmed before the address was taken.
 async fn ready(State(front): State<Front>) -> (StatusCode, &'static str) {
-    let anyone = Tenant { account: DEFAULT_ACCOUNT.to_owned(), region: DEFAULT_REGION.to_owned() };
-    match front.service.app.store.list_collections(&anyone, None, 1).await {
-        Ok(_) => (StatusCode::OK, "ready\n"),
+    match front.service.app.store.check_ready().await {
+        Ok(()) => (StatusCode::OK, "ready\n"),
         Err(error) => {
-            tracing::error!(%error, "not ready: the database does not answer");
-            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n")
+            tracing::error!(%error, "not ready: the database takes no writes");
+            (StatusCode::SERVICE_UNAVAILABLE, "the database takes no writes\n")
         }
     }
 }

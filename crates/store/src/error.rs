@@ -2,12 +2,13 @@
 
 use std::error::Error;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// What every call to the store returns.
 pub type StoreResult<T> = Result<T, StoreError>;
 
-/// A call that failed; it changed nothing.
+/// A call that failed; unless a variant says otherwise, it changed nothing.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// What the call needs is not there.
@@ -28,6 +29,16 @@ pub enum StoreError {
     /// The code of the write itself panicked; nothing of the call was kept.
     #[error("the write panicked")]
     Panicked,
+    /// A file of the database is not the one that was opened; nothing is written any more.
+    #[error(
+        "{} was deleted or replaced while the server ran: stop the server, put the file back, and \
+         start again",
+        .0.display()
+    )]
+    FilesReplaced(PathBuf),
+    /// The write stands, but a sink panicked on it; nothing is written any more.
+    #[error("what is in memory is out of step with the database: restart the server")]
+    OutOfStep,
     /// The engine failed; nothing of the call was kept.
     #[error("{failure}")]
     Database { failure: Failure, source: Arc<dyn Error + Send + Sync> },

@@ -87,6 +87,9 @@ pub trait Store: VectorSource {
     /// forgotten when its owner drops it.
     fn subscribe(&self, sink: &Arc<dyn ChangeSink>);
 
+    /// Fails unless a write would succeed. What is found stands for a second.
+    async fn check_ready(&self) -> StoreResult<()>;
+
     /// Finishes the pending writes and releases the engine; later calls fail with
     /// [`StoreError::Closed`].
     async fn close(&self);

@@ -13,6 +13,7 @@ use crate::operations::support::scene::{FilterName, ModelRules, Scene, Vector, f
 use crate::operations::support::{Context, IMAGE_BODY_BYTES};
 use crate::shapes::Image;
 use crate::shapes::{CollectionId, ExternalImageId, MaxFacesToIndex};
+use aws_json::ApiResult;
 use aws_json::Number;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};

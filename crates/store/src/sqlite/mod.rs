@@ -12,6 +12,7 @@ mod associations;
 mod collections;
 mod error;
 mod faces;
+mod folder;
 mod load;
 mod open;
 mod purge;
@@ -26,10 +27,11 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 use sqlx::SqlitePool;
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 pub use open::{Location, OpenError};
@@ -42,8 +44,12 @@ use super::rows::{
 };
 use crate::tenant::Tenant;
 use crate::{FaceVisitor, Store, UserVisitor, VectorSource};
+use folder::Files;
 use tokens::Once;
-use writer::Writer;
+use writer::{Probe, Writer};
+
+/// How long a finding about readiness stands: each costs a flush to disk.
+const READINESS_LASTS: Duration = Duration::from_secs(1);
 
 /// The time in milliseconds since 1970-01-01 UTC.
 pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
@@ -54,6 +60,9 @@ pub struct Sqlite {
     writer_connection: SqlitePool,
     writer: Writer,
     clock: Clock,
+    files: Option<Files>,
+    /// What [`Store::check_ready`] last found, and when.
+    readiness: Mutex<Option<(Instant, StoreResult<()>)>>,
 }
 
 impl Sqlite {
@@ -71,8 +80,16 @@ impl Sqlite {
     /// As [`Self::open`], with another source of time.
     pub async fn open_with_clock(location: &Location, clock: Clock) -> Result<Self, OpenError> {
         let database = open::open(location).await?;
-        let writer = Writer::start(database.writer.clone(), database.lock);
-        Ok(Self { readers: database.readers, writer_connection: database.writer, writer, clock })
+        let files = database.files;
+        let writer = Writer::start(database.writer.clone(), database.folder, files.clone());
+        Ok(Self {
+            readers: database.readers,
+            writer_connection: database.writer,
+            writer,
+            clock,
+            files,
+            readiness: Mutex::default(),
+        })
     }
 
     fn once<W>(&self, write: W, token: Option<Idempotency>) -> Once<W> {
@@ -84,6 +101,21 @@ impl Sqlite {
 impl Store for Sqlite {
     fn subscribe(&self, sink: &Arc<dyn ChangeSink>) {
         self.writer.subscribe(sink);
+    }
+
+    async fn check_ready(&self) -> StoreResult<()> {
+        let mut last = self.readiness.lock().await;
+        if let Some((when, result)) = &*last
+            && when.elapsed() < READINESS_LASTS
+        {
+            return result.clone();
+        }
+        let result = match self.files.as_ref().map_or(Ok(()), Files::check_space) {
+            Ok(()) => self.writer.write(Probe { value: (self.clock)() / 1000 }).await,
+            full => full,
+        };
+        *last = Some((Instant::now(), result.clone()));
+        result
     }
 
     async fn close(&self) {

@@ -1,6 +1,5 @@
 //! Opening a database: where it is, who may use it, and which schema it has.
 
-use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,12 +10,11 @@ use sqlx::sqlite::{
 };
 
 use super::error::classify;
+use super::folder::{Files, Folder};
 use crate::error::Failure;
 
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
 
-const FILE_NAME: &str = "lookalike.sqlite3";
-const LOCK_NAME: &str = "lookalike.lock";
 /// Reads at the same time; each connection has a thread of its own that sleeps when idle.
 const READERS: u32 = 8;
 
@@ -34,8 +32,24 @@ pub enum Location {
 pub enum OpenError {
     #[error("another lookalike server is using the data directory {}: stop it or give this one another directory", .0.display())]
     InUse(PathBuf),
-    #[error("cannot use {} as the data directory", path.display())]
-    Directory { path: PathBuf, source: io::Error },
+    #[error(
+        "cannot use {} as the data directory: make it writable to the user {user}, or choose \
+         another with --data",
+        path.display()
+    )]
+    Directory { path: PathBuf, user: u32, source: io::Error },
+    #[error(
+        "{} is missing or empty, and it held data before: put the database back from a backup. To \
+         begin anew, delete its whole folder",
+        .0.display()
+    )]
+    DatabaseGone(PathBuf),
+    #[error(
+        "{} is missing or cut short, and the server before ended without closing it: what was \
+         written last is lost. Put it back, or delete lookalike.lock beside it to go on without",
+        .0.display()
+    )]
+    LogGone(PathBuf),
     #[error(
         "the database was written by a newer lookalike (schema {found}, this one knows {known}): run that version or a newer one, or \
          use another data directory"
@@ -49,6 +63,14 @@ pub enum OpenError {
     Migration(#[source] MigrateError),
     #[error("cannot open the database: {failure}")]
     Database { failure: Failure, source: sqlx::Error },
+}
+
+impl OpenError {
+    /// A folder that the operating system keeps from the server.
+    pub(super) fn unusable(path: &Path, source: io::Error) -> Self {
+        let user = rustix::process::geteuid().as_raw();
+        Self::Directory { path: path.to_owned(), user, source }
+    }
 }
 
 impl From<sqlx::Error> for OpenError {
@@ -80,19 +102,20 @@ pub(super) struct Database {
     /// In memory the writer again: a second connection would see another database.
     pub(super) readers: SqlitePool,
     /// Keeps other servers out for as long as it is open.
-    pub(super) lock: Option<File>,
+    pub(super) folder: Option<Folder>,
+    pub(super) files: Option<Files>,
 }
 
 pub(super) async fn open(location: &Location) -> Result<Database, OpenError> {
-    let database = match location {
+    let mut database = match location {
         Location::Memory => {
             let writer = pool(1).connect_with(SqliteConnectOptions::new().in_memory(true)).await?;
-            Database { readers: writer.clone(), writer, lock: None }
+            Database { readers: writer.clone(), writer, folder: None, files: None }
         }
         Location::Directory(path) => {
-            let lock = lock(path)?;
+            let folder = Folder::open(path)?;
             let options = SqliteConnectOptions::new()
-                .filename(path.join(FILE_NAME))
+                .filename(folder.database())
                 .create_if_missing(true)
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Full)
@@ -102,11 +125,17 @@ pub(super) async fn open(location: &Location) -> Result<Database, OpenError> {
                 .pragma("wal_autocheckpoint", "4000")
                 .pragma("journal_size_limit", "67108864");
             let writer = pool(1).connect_with(options.clone()).await?;
-            let readers = pool(READERS).connect_lazy_with(options.pragma("query_only", "ON"));
-            Database { writer, readers, lock: Some(lock) }
+            let readers = pool(READERS)
+                .connect_lazy_with(options.create_if_missing(false).pragma("query_only", "ON"));
+            Database { writer, readers, folder: Some(folder), files: None }
         }
     };
     MIGRATIONS.run(&database.writer).await?;
+    if let (Some(folder), Location::Directory(path)) = (&mut database.folder, location) {
+        let refused = |source| OpenError::unusable(path, source);
+        folder.mark_used().map_err(refused)?;
+        database.files = Some(folder.files().map_err(refused)?);
+    }
     Ok(database)
 }
 
@@ -117,20 +146,4 @@ fn pool(size: u32) -> SqlitePoolOptions {
         .idle_timeout(None)
         .max_lifetime(None)
         .test_before_acquire(false)
-}
-
-fn lock(directory: &Path) -> Result<File, OpenError> {
-    let refused = |source| OpenError::Directory { path: directory.to_owned(), source };
-    std::fs::create_dir_all(directory).map_err(refused)?;
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(directory.join(LOCK_NAME))
-        .map_err(refused)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(directory.to_owned())),
-        Err(TryLockError::Error(source)) => Err(refused(source)),
-    }
 }

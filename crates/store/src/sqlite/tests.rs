@@ -88,6 +88,16 @@ async fn a_full_disk_refuses_and_keeps_what_was_acknowledged() {
 }
 
 #[tokio::test]
+async fn a_disk_with_too_little_room_is_full() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, _) = with_collection(&directory).await;
+    let files = store.files.as_ref().unwrap();
+    files.check_space_of(1).unwrap();
+    let full = files.check_space_of(u64::MAX);
+    assert!(matches!(full, Err(StoreError::Database { failure: Failure::DiskFull, .. })));
+}
+
+#[tokio::test]
 async fn a_read_only_database_refuses_writes_and_answers_reads() {
     let directory = tempfile::tempdir().unwrap();
     let (store, collection) = with_collection(&directory).await;
@@ -95,6 +105,7 @@ async fn a_read_only_database_refuses_writes_and_answers_reads() {
     let error = store.index_faces(image(&collection, 1, 1)).await.unwrap_err();
     assert!(matches!(error, StoreError::Database { failure: Failure::ReadOnly, .. }), "{error:?}");
     assert!(error.to_string().contains("read-only"));
+    assert!(store.check_ready().await.is_err(), "ready, though no write can succeed");
     assert_eq!(store.collection(&tenant(), "staff").await.unwrap(), collection);
 }
 

@@ -1,7 +1,6 @@
 //! The one writer, with group commit: all writes that wait share one transaction, a savepoint each,
 //! and one flush to disk.
 
-use std::fs::File;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
@@ -13,6 +12,7 @@ use tokio::sync::mpsc::error::TryRecvError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use super::folder::{Files, Folder};
 use super::purge;
 use crate::change::{Change, ChangeSink};
 use crate::error::{StoreError, StoreResult};
@@ -75,11 +75,16 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the writing task; `lock` stays held until it ends.
-    pub(super) fn start(database: SqlitePool, lock: Option<File>) -> Self {
+    /// Starts the writing task; `folder` stays locked until it ends.
+    pub(super) fn start(
+        database: SqlitePool,
+        folder: Option<Folder>,
+        files: Option<Files>,
+    ) -> Self {
         let (jobs, queue) = mpsc::channel(MAX_BATCH);
         let sinks = Sinks::default();
-        let task = tokio::spawn(serve(database, queue, Arc::clone(&sinks), lock));
+        let served = Served { database, sinks: Arc::clone(&sinks), folder, files, broken: None };
+        let task = tokio::spawn(served.serve(queue));
         Self { jobs: Mutex::new(Some(jobs)), sinks, task: Mutex::new(Some(task)) }
     }
 
@@ -108,65 +113,121 @@ impl Writer {
     }
 }
 
-async fn serve(
-    database: SqlitePool,
-    mut queue: mpsc::Receiver<Box<dyn Job>>,
-    sinks: Sinks,
-    lock: Option<File>,
-) {
-    let mut batch = Vec::new();
-    let mut purging = true;
-    'serving: loop {
-        if purging {
-            // Writes go first, a step of clearing away after each batch of them.
-            while batch.len() < MAX_BATCH {
-                match queue.try_recv() {
-                    Ok(job) => batch.push(job),
-                    Err(TryRecvError::Disconnected) if batch.is_empty() => break 'serving,
-                    Err(_) => break,
-                }
-            }
-        } else if queue.recv_many(&mut batch, MAX_BATCH).await == 0 {
-            break;
-        }
-        if !batch.is_empty() {
-            purging |= commit_batch(&database, &mut batch, &sinks).await;
-        }
-        if purging {
-            purging = purge::step(&database).await.unwrap_or_else(|error| {
-                tracing::warn!(%error, "deleted collections are not cleared away; the next deletion or start tries again");
-                false
-            });
-        }
-    }
-    drop(lock);
+/// A write that changes nothing that anyone reads, to see whether writes succeed.
+pub(super) struct Probe {
+    pub(super) value: i64,
 }
 
-/// Commits the batch, tells the sinks, answers the callers. Says whether a collection was dropped.
-async fn commit_batch(database: &SqlitePool, batch: &mut Vec<Box<dyn Job>>, sinks: &Sinks) -> bool {
-    let committed = match database.acquire().await {
-        Ok(mut connection) => match run_batch(&mut connection, batch).await {
-            Ok(changes) => Ok(changes),
+#[async_trait]
+impl Write for Probe {
+    type Output = ();
+
+    async fn apply(&self, transaction: &mut Transaction<'_>) -> StoreResult<()> {
+        // The one number in the header that SQLite leaves to its users.
+        let statement = format!("PRAGMA user_version = {}", self.value & 0x7fff_ffff);
+        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut *transaction.connection).await?;
+        Ok(())
+    }
+}
+
+/// What the writing task works with.
+struct Served {
+    database: SqlitePool,
+    sinks: Sinks,
+    folder: Option<Folder>,
+    files: Option<Files>,
+    /// Why nothing is written any more.
+    broken: Option<StoreError>,
+}
+
+impl Served {
+    async fn serve(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>) {
+        let mut batch = Vec::new();
+        let mut purging = true;
+        'serving: loop {
+            if purging {
+                // Writes go first, a step of clearing away after each batch of them.
+                while batch.len() < MAX_BATCH {
+                    match queue.try_recv() {
+                        Ok(job) => batch.push(job),
+                        Err(TryRecvError::Disconnected) if batch.is_empty() => break 'serving,
+                        Err(_) => break,
+                    }
+                }
+            } else if queue.recv_many(&mut batch, MAX_BATCH).await == 0 {
+                break;
+            }
+            if !batch.is_empty() {
+                purging |= self.commit_batch(&mut batch).await;
+            }
+            if purging && self.broken.is_none() {
+                purging = purge::step(&self.database).await.unwrap_or_else(|error| {
+                    tracing::warn!(%error, "deleted collections are not cleared away; the next deletion or start tries again");
+                    false
+                });
+            } else {
+                purging = false;
+            }
+        }
+        if let Some(folder) = &mut self.folder {
+            folder.mark_closed();
+        }
+    }
+
+    /// Commits the batch, notifies the sinks, answers the callers. Returns whether a collection was
+    /// dropped.
+    async fn commit_batch(&mut self, batch: &mut Vec<Box<dyn Job>>) -> bool {
+        let changes = match self.try_commit(batch).await {
+            Ok(changes) => changes,
+            Err(error) => {
+                batch.drain(..).for_each(|job| job.answer(Err(error.clone())));
+                return false;
+            }
+        };
+        let outcome = match notify(&self.sinks, &changes) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                tracing::error!(%error, "a change could not be applied in memory; nothing more is written");
+                self.broken = Some(error.clone());
+                Err(error)
+            }
+        };
+        batch.drain(..).for_each(|job| job.answer(outcome.clone()));
+        changes.iter().any(|change| matches!(change, Change::CollectionDropped { .. }))
+    }
+
+    async fn try_commit(&mut self, batch: &mut [Box<dyn Job>]) -> StoreResult<Vec<Change>> {
+        self.check_intact()?;
+        let mut connection = self.database.acquire().await?;
+        let changes = match run_batch(&mut connection, batch).await {
+            Ok(changes) => changes,
             Err(error) => {
                 // SQLite may have rolled back by itself, and then says that there is no
                 // transaction.
                 let _ = sqlx::query("ROLLBACK").execute(&mut *connection).await;
-                Err(error)
+                return Err(error.into());
             }
-        },
-        Err(error) => Err(error),
-    };
-    let (outcome, changes) = match committed {
-        Ok(changes) => (Ok(()), changes),
-        Err(error) => (Err(StoreError::from(error)), Vec::new()),
-    };
-    if !changes.is_empty() {
-        tell(sinks, &changes);
+        };
+        if let Some(folder) = &mut self.folder {
+            folder.mark_open();
+        }
+        // Again, as a commit into a file that has no name any more is lost.
+        self.check_intact()?;
+        Ok(changes)
     }
-    for job in batch.drain(..) {
-        job.answer(outcome.clone());
+
+    /// Fails for good once something was found broken.
+    fn check_intact(&mut self) -> StoreResult<()> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
+        }
+        let result = self.files.as_ref().map_or(Ok(()), Files::check_in_place);
+        if let Err(error) = &result {
+            tracing::error!(%error, "nothing more is written");
+            self.broken = Some(error.clone());
+        }
+        result
     }
-    changes.iter().any(|change| matches!(change, Change::CollectionDropped { .. }))
 }
 
 async fn run_batch(
@@ -188,12 +249,18 @@ async fn run_batch(
     Ok(transaction.changes)
 }
 
-fn tell(sinks: &Sinks, changes: &[Change]) {
+/// Hands changes to every sink. A sink that panics may have applied half of them.
+fn notify(sinks: &Sinks, changes: &[Change]) -> StoreResult<()> {
+    if changes.is_empty() {
+        return Ok(());
+    }
     let mut alive = Vec::new();
     locked(sinks).retain(|sink| sink.upgrade().map(|sink| alive.push(sink)).is_some());
     for sink in alive {
-        sink.committed(changes);
+        std::panic::catch_unwind(AssertUnwindSafe(|| sink.committed(changes)))
+            .map_err(|_| StoreError::OutOfStep)?;
     }
+    Ok(())
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

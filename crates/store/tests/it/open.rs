@@ -1,12 +1,14 @@
 //! Opening a data directory: locks, schemas and damaged files.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use lookalike_store::{Failure, Location, OpenError, Sqlite, Store};
+use lookalike_store::{Failure, Location, OpenError, Sqlite, Store, StoreError};
 use sqlx::ConnectOptions;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
-use crate::contract::{new_collection, tenant};
+use crate::contract::{assert_fails, image_of, new_collection, tenant};
 
 const FILE: &str = "lookalike.sqlite3";
 
@@ -43,7 +45,7 @@ async fn makes_the_directory_and_leaves_one_file_when_closed() {
     store.create_collection(&tenant("1", "r"), new_collection("staff")).await.unwrap();
     store.close().await;
     let mut files: Vec<_> =
-        std::fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     files.sort();
     assert_eq!(files, ["lookalike.lock", FILE], "the write-ahead log was not folded in");
 }
@@ -101,12 +103,12 @@ async fn a_foreign_schema_is_refused() {
 async fn a_file_that_is_no_database_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let junk = "no database ".repeat(1000);
-    std::fs::write(directory.path().join(FILE), &junk).unwrap();
+    fs::write(directory.path().join(FILE), &junk).unwrap();
     let error = refusal(directory.path()).await;
     assert!(matches!(error, OpenError::Database { failure: Failure::Corrupt, .. }), "{error:?}");
     assert!(error.to_string().contains("damaged or is no database"), "{error}");
     assert_eq!(
-        std::fs::read_to_string(directory.path().join(FILE)).unwrap(),
+        fs::read_to_string(directory.path().join(FILE)).unwrap(),
         junk,
         "the user's file was changed"
     );
@@ -116,15 +118,15 @@ async fn a_file_that_is_no_database_is_refused() {
 async fn a_damaged_database_is_reported_and_not_answered_from() {
     let directory = used().await;
     let path = directory.path().join(FILE);
-    let mut bytes = std::fs::read(&path).unwrap();
+    let mut bytes = fs::read(&path).unwrap();
     // All but the header and the schema's first page.
     bytes[4096..].fill(0x5a);
-    std::fs::write(&path, bytes).unwrap();
+    fs::write(&path, bytes).unwrap();
     let failure = match Sqlite::open(&at(directory.path())).await {
         Err(OpenError::Database { failure, .. }) => failure,
         Err(error) => panic!("{error:?}"),
         Ok(store) => match store.collection(&tenant("1", "r"), "staff").await {
-            Err(lookalike_store::StoreError::Database { failure, .. }) => failure,
+            Err(StoreError::Database { failure, .. }) => failure,
             other => panic!("{other:?}"),
         },
     };
@@ -135,8 +137,109 @@ async fn a_damaged_database_is_reported_and_not_answered_from() {
 async fn a_path_that_is_a_file_is_refused() {
     let parent = tempfile::tempdir().unwrap();
     let path = parent.path().join("file");
-    std::fs::write(&path, "").unwrap();
+    fs::write(&path, "").unwrap();
     let error = refusal(&path).await;
     assert!(matches!(error, OpenError::Directory { .. }), "{error:?}");
     assert!(error.to_string().starts_with("cannot use "), "{error}");
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn set_mode(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[tokio::test]
+async fn only_the_owner_may_read_the_data() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("data");
+    // Once as it is made, and once as an earlier version made it.
+    for _ in 0..2 {
+        let store = Sqlite::open(&at(&directory)).await.unwrap();
+        assert_eq!(mode(&directory), 0o700);
+        for entry in fs::read_dir(&directory).unwrap() {
+            let path = entry.unwrap().path();
+            assert_eq!(mode(&path), 0o600, "{}", path.display());
+        }
+        store.close().await;
+        set_mode(&directory, 0o755);
+        set_mode(&directory.join(FILE), 0o644);
+        set_mode(&directory.join("lookalike.lock"), 0o644);
+    }
+    // A folder that holds other files keeps its permissions.
+    fs::write(directory.join("notes.txt"), "").unwrap();
+    let _store = Sqlite::open(&at(&directory)).await.unwrap();
+    assert_eq!((mode(&directory), mode(&directory.join(FILE))), (0o755, 0o600));
+}
+
+#[tokio::test]
+async fn writes_stop_when_the_files_are_deleted_or_replaced() {
+    let wal = "lookalike.sqlite3-wal";
+    for harm in ["folder", "log", "moved", "replaced"] {
+        let parent = tempfile::tempdir().unwrap();
+        let directory = parent.path().join("data");
+        let store = Sqlite::open(&at(&directory)).await.unwrap();
+        let staff =
+            store.create_collection(&tenant("1", "r"), new_collection("staff")).await.unwrap();
+        store.check_ready().await.unwrap();
+        match harm {
+            "folder" => fs::remove_dir_all(&directory).unwrap(),
+            "log" => fs::remove_file(directory.join(wal)).unwrap(),
+            "moved" => fs::rename(&directory, parent.path().join("elsewhere")).unwrap(),
+            _ => {
+                fs::copy(directory.join(FILE), directory.join("copy")).unwrap();
+                fs::rename(directory.join("copy"), directory.join(FILE)).unwrap();
+            }
+        }
+        let refused = store.index_faces(image_of(&staff, "photo", None, 1)).await;
+        assert!(matches!(refused, Err(StoreError::FilesReplaced(_))), "{harm}: {refused:?}");
+        let text = refused.unwrap_err().to_string();
+        assert!(text.contains("deleted or replaced while the server ran"), "{text}");
+        // What was found stands for a second.
+        tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+        assert_fails!(store.check_ready().await, StoreError::FilesReplaced(_));
+        assert!(!directory.join(FILE).exists() || harm != "folder", "it was made anew");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_database_does_not_become_a_new_one() {
+    for harm in ["deleted", "emptied"] {
+        let directory = used().await;
+        let path = directory.path().join(FILE);
+        if harm == "deleted" {
+            fs::remove_file(&path).unwrap();
+        } else {
+            fs::write(&path, "").unwrap();
+        }
+        let error = refusal(directory.path()).await;
+        assert!(matches!(&error, OpenError::DatabaseGone(gone) if *gone == path), "{error:?}");
+        assert!(error.to_string().contains("is missing or empty, and it held data before"));
+        assert!(fs::metadata(&path).map_or(0, |file| file.len()) == 0, "it was made anew");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_log_is_noticed() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Sqlite::open(&at(directory.path())).await.unwrap();
+    store.create_collection(&tenant("1", "r"), new_collection("staff")).await.unwrap();
+    // What a crash leaves, but for the log.
+    let crashed = tempfile::tempdir().unwrap();
+    for name in [FILE, "lookalike.lock"] {
+        fs::copy(directory.path().join(name), crashed.path().join(name)).unwrap();
+    }
+    let log = crashed.path().join("lookalike.sqlite3-wal");
+    for content in [None, Some("cut short")] {
+        if let Some(content) = content {
+            fs::write(&log, content).unwrap();
+        }
+        let error = refusal(crashed.path()).await;
+        assert!(matches!(&error, OpenError::LogGone(gone) if *gone == log), "{error:?}");
+    }
+    fs::copy(directory.path().join("lookalike.sqlite3-wal"), &log).unwrap();
+    let recovered = Sqlite::open(&at(crashed.path())).await.unwrap();
+    recovered.collection(&tenant("1", "r"), "staff").await.unwrap();
 }

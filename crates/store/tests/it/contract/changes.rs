@@ -122,6 +122,33 @@ async fn load(
     (faces, users)
 }
 
+struct Panicking;
+
+impl ChangeSink for Panicking {
+    fn committed(&self, _: &[Change]) {
+        panic!("as the test wants");
+    }
+}
+
+pub async fn a_panicking_sink_stops_the_writes(mut world: World) {
+    let staff = world.collection("staff").await;
+    let sink: Arc<dyn ChangeSink> = Arc::new(Panicking);
+    world.store.subscribe(&sink);
+    let index = |image| world.store.index_faces(image_of(&staff, image, None, 1));
+    assert_fails!(index("photo").await, StoreError::OutOfStep);
+    assert_fails!(index("other").await, StoreError::OutOfStep);
+    assert_fails!(world.store.check_ready().await, StoreError::OutOfStep);
+    // The first write stands, and reads go on.
+    assert_eq!(world.look_up("staff").await.face_count, 1);
+    drop(sink);
+    assert_fails!(index("other").await, StoreError::OutOfStep);
+    if world.keeps() {
+        world.reopen().await;
+        world.index(&staff, "other", 1).await;
+        assert_eq!(world.look_up("staff").await.face_count, 2);
+    }
+}
+
 pub async fn loading_shows_what_is_there(mut world: World) {
     let staff = world.collection("staff").await;
     let other = world.collection("visitors").await;

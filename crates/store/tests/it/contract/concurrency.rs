@@ -139,3 +139,11 @@ pub async fn a_closed_store_says_so(world: World) {
     assert_fails!(world.store.collection(&world.tenant, "staff").await, StoreError::Closed);
     world.store.close().await;
 }
+
+pub async fn an_open_store_is_ready(world: World) {
+    world.store.check_ready().await.unwrap();
+    world.store.close().await;
+    // What was found stands for a second.
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    assert_fails!(world.store.check_ready().await, StoreError::Closed);
+}

@@ -78,6 +78,11 @@ impl World {
         Self { store, tenant: tenant("111122223333", "eu-west-1"), now, engine }
     }
 
+    /// Whether the data outlives the store.
+    pub fn keeps(&self) -> bool {
+        self.engine.keeps()
+    }
+
     /// Closes the store and opens it again, where the engine keeps its data.
     pub async fn reopen(&mut self) {
         if self.engine.keeps() {
@@ -241,10 +246,10 @@ contract! {
         disassociation_reports_each_face, failures_change_nothing;
     tokens: the_same_request_is_done_once, another_request_is_refused, operations_and_tenants_have_their_own, tokens_expire, failures_are_not_remembered,
         tokens_go_with_their_collection;
-    changes: sinks_hear_what_was_committed, a_failed_write_is_not_heard, loading_shows_what_is_there, loading_takes_turns_with_others,
+    changes: sinks_hear_what_was_committed, a_failed_write_is_not_heard, a_panicking_sink_stops_the_writes, loading_shows_what_is_there, loading_takes_turns_with_others,
         replayed_changes_equal_the_store;
     concurrency: writers_do_not_lose_each_others_faces, one_of_many_equal_writes_wins, a_caller_who_leaves_leaves_whole_writes, a_panicking_write_harms_no_other,
-        associations_at_once_keep_the_limit, a_closed_store_says_so;
+        associations_at_once_keep_the_limit, a_closed_store_says_so, an_open_store_is_ready;
     model: random_calls_do_as_the_model_does;
 }
 
