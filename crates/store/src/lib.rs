@@ -4,6 +4,7 @@
 //! durable and was handed to the [`ChangeSink`]s. [`Sqlite`] is the embedded engine.
 
 mod change;
+mod duplicates;
 mod error;
 mod rows;
 mod sqlite;
@@ -132,8 +133,8 @@ pub trait Store: VectorSource {
     async fn remove_tags(&self, tenant: &Tenant, name: &str, keys: Vec<String>) -> StoreResult<()>;
 
     /// Stores the faces of one image and returns them in the order given. A face that is there
-    /// already (same collection, image bytes, external image id and ordinal) is returned as it was
-    /// stored first, and nothing is added for it. Fails as a whole with
+    /// already (same collection, image bytes and external image id, and about the same box) is
+    /// returned as it was stored first, and nothing is added for it. Fails as a whole with
     /// [`Quota::FacesPerCollection`] when more than [`MAX_FACES_PER_COLLECTION`] would result.
     async fn index_faces(&self, request: IndexFaces) -> StoreResult<Vec<Face>>;
 

@@ -55,6 +55,19 @@ pub struct BoundingBox {
     pub height: f32,
 }
 
+impl BoundingBox {
+    /// Intersection over union, 0..=1; 0 for two empty boxes.
+    pub fn iou(&self, other: &Self) -> f32 {
+        let side = |a: f32, a_size: f32, b: f32, b_size: f32| {
+            ((a + a_size).min(b + b_size) - a.max(b)).max(0.0)
+        };
+        let shared = side(self.left, self.width, other.left, other.width)
+            * side(self.top, self.height, other.top, other.height);
+        let union = self.width * self.height + other.width * other.height - shared;
+        if union > 0.0 { shared / union } else { 0.0 }
+    }
+}
+
 /// The faces of one image that are to be kept.
 #[derive(Debug, Clone)]
 pub struct IndexFaces {

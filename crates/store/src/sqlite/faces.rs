@@ -13,6 +13,7 @@ use super::rows::FaceRow;
 use super::writer::{Transaction, Write};
 use crate::MAX_FACES_PER_COLLECTION;
 use crate::change::{Change, FaceVector};
+use crate::duplicates::renumber;
 use crate::error::{Quota, StoreError, StoreResult};
 use crate::rows::{
     BoundingBox, Collection, CollectionKey, Face, FaceDeletion, FaceFilter, IndexFaces, NewFace,
@@ -138,7 +139,14 @@ impl Write for IndexFaces {
         if self.faces.is_empty() {
             return Ok(Vec::new());
         }
-        let added = insert(transaction.connection, self).await?;
+        let kept = of_image(transaction.connection, self).await?;
+        let mut faces = self.faces.clone();
+        if !kept.is_empty() {
+            let kept: Vec<_> =
+                kept.iter().map(|kept| (kept.ordinal, kept.bounding_box())).collect();
+            renumber(&kept, &mut faces);
+        }
+        let added = insert(transaction.connection, self, &faces).await?;
         if !added.is_empty() {
             if count_before + added.len() as u64 > MAX_FACES_PER_COLLECTION {
                 return Err(StoreError::Quota(Quota::FacesPerCollection));
@@ -150,22 +158,31 @@ impl Write for IndexFaces {
                 .changes
                 .push(Change::FacesAdded { collection: self.collection.key, faces: added });
         }
-        let of_image: Vec<FaceRow> = sqlx::query_as(OF_IMAGE)
-            .bind(self.collection.key.0)
-            .bind(&self.image_sha256[..])
-            .bind(&self.external_image_id)
-            .fetch_all(&mut *transaction.connection)
-            .await?;
+        let kept = of_image(transaction.connection, self).await?;
         let by_ordinal: HashMap<u32, Face> =
-            of_image.into_iter().map(|kept| (kept.ordinal, Face::from(kept))).collect();
-        Ok(self.faces.iter().map(|new| by_ordinal[&new.ordinal].clone()).collect())
+            kept.into_iter().map(|kept| (kept.ordinal, Face::from(kept))).collect();
+        Ok(faces.iter().map(|new| by_ordinal[&new.ordinal].clone()).collect())
     }
 }
 
-/// Inserts the faces that are new; gives them in the order of their rows.
+/// The faces that are kept of the request's image.
+async fn of_image(
+    connection: &mut SqliteConnection,
+    request: &IndexFaces,
+) -> StoreResult<Vec<FaceRow>> {
+    Ok(sqlx::query_as(OF_IMAGE)
+        .bind(request.collection.key.0)
+        .bind(&request.image_sha256[..])
+        .bind(&request.external_image_id)
+        .fetch_all(connection)
+        .await?)
+}
+
+/// Inserts those of the faces that are new; gives them in the order of their rows.
 async fn insert(
     connection: &mut SqliteConnection,
     request: &IndexFaces,
+    faces: &[NewFace],
 ) -> StoreResult<Vec<FaceVector>> {
     let columns = |new: &NewFace| {
         let NewFace {
@@ -182,12 +199,12 @@ async fn insert(
         .bind(&request.image_sha256[..])
         .bind(&request.external_image_id)
         .bind(&request.model_version)
-        .bind(Value::Array(request.faces.iter().map(columns).collect()).to_string())
+        .bind(Value::Array(faces.iter().map(columns).collect()).to_string())
         .fetch_all(connection)
         .await?;
     inserted.sort_unstable();
-    let mut vectors: HashMap<u32, &[f32]> = HashMap::with_capacity(request.faces.len());
-    for new in &request.faces {
+    let mut vectors: HashMap<u32, &[f32]> = HashMap::with_capacity(faces.len());
+    for new in faces {
         vectors.entry(new.ordinal).or_insert(&new.vector);
     }
     Ok(inserted

@@ -46,19 +46,25 @@ pub(super) struct FaceRow {
     user_id: Option<String>,
 }
 
+impl FaceRow {
+    pub(super) fn bounding_box(&self) -> BoundingBox {
+        BoundingBox {
+            left: self.box_left,
+            top: self.box_top,
+            width: self.box_width,
+            height: self.box_height,
+        }
+    }
+}
+
 impl From<FaceRow> for Face {
     fn from(row: FaceRow) -> Self {
         Self {
+            bounding_box: row.bounding_box(),
             row: row.id,
             face_id: row.face_id,
             image_id: row.image_id,
             external_image_id: row.external_image_id,
-            bounding_box: BoundingBox {
-                left: row.box_left,
-                top: row.box_top,
-                width: row.box_width,
-                height: row.box_height,
-            },
             confidence: row.confidence,
             model_version: row.model_version,
             user_id: row.user_id,

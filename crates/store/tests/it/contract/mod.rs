@@ -195,7 +195,7 @@ fn new_face(ordinal: u32, seed: f32) -> NewFace {
         ordinal,
         // Numbers that f32 does not hold exactly, one of them outside the image.
         bounding_box: BoundingBox {
-            left: -0.1 + 0.001 * step,
+            left: -0.1 + 1.001 * step,
             top: 0.2,
             width: 0.3 / seed,
             height: 0.4,
