@@ -10,7 +10,7 @@ use thiserror::Error;
 use crate::config::ServeConfig;
 use crate::gallery::Gallery;
 use crate::objects::{ImageSource, SourceError};
-use crate::packs::Packs;
+use crate::packs::{Packs, pack_folder};
 use lookalike_store::{ChangeSink, OpenError, Store};
 use lookalike_vision::VisionError;
 
@@ -27,8 +27,8 @@ pub struct App {
 /// Why a server did not start, in words for the one who started it.
 #[derive(Debug, Error)]
 pub enum StartError {
-    #[error(transparent)]
-    Store(#[from] OpenError),
+    #[error("cannot keep data as user {user}")]
+    Store { user: String, source: OpenError },
     #[error(transparent)]
     Vision(#[from] VisionError),
     #[error(transparent)]
@@ -43,6 +43,11 @@ pub enum StartError {
     OpenWithCredentials(PathBuf),
     #[error("--auth verify needs a credentials file: name it with --credentials")]
     VerifyWithoutCredentials,
+    #[error("there is no pack at {}: `lookalike models list` shows those that there are, \
+             `lookalike models pull NAME` fetches one", .0.display())]
+    NoPack(PathBuf),
+    #[error("cannot prepare to pass requests on")]
+    Forward(#[source] reqwest::Error),
     #[error("cannot listen on {0}: stop what uses it, or choose another address with --listen")]
     Bind(std::net::SocketAddr, #[source] std::io::Error),
     #[error("cannot start the search threads")]
@@ -55,11 +60,17 @@ impl App {
     /// Opens the store and loads the networks, side by side.
     pub async fn open(config: &ServeConfig) -> Result<Self, StartError> {
         let images = ImageSource::open(&config.api.s3)?;
+        let folder = pack_folder(&config.vision);
+        if !folder.join("pack.toml").exists() {
+            return Err(StartError::NoPack(folder));
+        }
         let packs = tokio::task::spawn_blocking({
             let config = config.vision.clone();
             move || Packs::load(&config)
         });
-        let store = lookalike_store::open(&config.data).await?;
+        let store = lookalike_store::open(&config.data)
+            .await
+            .map_err(|source| StartError::Store { user: user(), source })?;
         let threads = config
             .api
             .search_threads
@@ -82,4 +93,15 @@ impl App {
     pub async fn close(&self) {
         self.store.close().await;
     }
+}
+
+/// Whom the operating system takes the server for.
+#[cfg(unix)]
+fn user() -> String {
+    rustix::process::geteuid().as_raw().to_string()
+}
+
+#[cfg(not(unix))]
+fn user() -> String {
+    std::env::var("USERNAME").unwrap_or_default()
 }

@@ -1,11 +1,15 @@
 //! The command line and its environment variables.
 
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::catalog::ModelsCommand;
+use crate::forward::parse_forward;
+use crate::listen::parse_listen;
 use crate::objects::S3Location;
 use crate::operations::Rekognition;
 use crate::server::browsers::{AllowedOrigin, parse_host_name};
@@ -29,7 +33,7 @@ pub enum Command {
     /// checks.
     Health {
         /// The address that the server listens on.
-        #[arg(long, env = "LOOKALIKE_LISTEN", default_value = "127.0.0.1:9340")]
+        #[arg(long, env = "LOOKALIKE_LISTEN", default_value = "127.0.0.1:9340", value_parser = parse_listen)]
         listen: SocketAddr,
     },
     /// List, fetch and verify model packs.
@@ -40,8 +44,9 @@ pub enum Command {
 /// Everything that a server is started with.
 #[derive(Debug, Clone, Args)]
 pub struct ServeConfig {
-    /// Address and port to listen on; port 0 takes a free one.
-    #[arg(long, env = "LOOKALIKE_LISTEN", default_value = "127.0.0.1:9340")]
+    /// Address and port to listen on, such as 9600 or localhost:9600 for this machine alone; port 0
+    /// takes a free one.
+    #[arg(long, env = "LOOKALIKE_LISTEN", default_value = "127.0.0.1:9340", value_parser = parse_listen)]
     pub listen: SocketAddr,
     /// Folder of the database, or `:memory:` to keep nothing.
     #[arg(long, env = "LOOKALIKE_DATA", default_value = "data")]
@@ -78,10 +83,10 @@ pub struct VisionConfig {
     #[arg(long = "onnxruntime", env = "ORT_DYLIB_PATH")]
     pub runtime: Option<PathBuf>,
     /// Inference threads; as many as cores if not given.
-    #[arg(long, env = "LOOKALIKE_WORKERS")]
+    #[arg(long, env = "LOOKALIKE_WORKERS", value_parser = threads())]
     pub workers: Option<usize>,
     /// Images that may wait for an inference thread before requests are throttled.
-    #[arg(long, env = "LOOKALIKE_QUEUE", default_value_t = 64)]
+    #[arg(long, env = "LOOKALIKE_QUEUE", default_value_t = 64, value_parser = whole(1..=65_536))]
     pub queue: usize,
 }
 
@@ -136,9 +141,21 @@ pub struct ApiConfig {
     /// May be repeated.
     #[arg(long = "limit", env = "LOOKALIKE_LIMITS", value_delimiter = ',', value_name = "OPERATION=RATE", value_parser = rate_limit)]
     pub limits: Vec<RateLimit>,
+    /// Server to pass Rekognition's other operations on to, for example http://moto:5000.
+    #[arg(long, env = "LOOKALIKE_FORWARD", value_name = "URL", value_parser = parse_forward)]
+    pub forward: Option<reqwest::Url>,
     /// Search threads; as many as cores if not given.
-    #[arg(long, env = "LOOKALIKE_SEARCH_THREADS")]
+    #[arg(long, env = "LOOKALIKE_SEARCH_THREADS", value_parser = threads())]
     pub search_threads: Option<usize>,
+}
+
+/// How many threads of a kind there may be; each holds memory of its own.
+fn threads() -> RangedU64ValueParser<usize> {
+    whole(1..=1024)
+}
+
+fn whole(range: RangeInclusive<u64>) -> RangedU64ValueParser<usize> {
+    RangedU64ValueParser::new().range(range)
 }
 
 /// A limit of an operation that is here.
@@ -168,5 +185,16 @@ mod tests {
             );
         }
         assert!(rate_limit("IndexFaces=5").is_ok() && rate_limit("*=100").is_ok());
+    }
+
+    #[test]
+    fn numbers_that_no_server_survives_are_refused() {
+        for (option, value) in
+            [("--workers", "0"), ("--workers", "5000"), ("--search-threads", "0"), ("--queue", "0")]
+        {
+            let refusal = Cli::try_parse_from(["lookalike", option, value]).expect_err(option);
+            assert!(refusal.to_string().contains(".."), "{refusal}");
+        }
+        assert!(Cli::try_parse_from(["lookalike", "--workers", "1024"]).is_ok());
     }
 }

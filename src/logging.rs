@@ -6,16 +6,22 @@ use std::io::{self, IsTerminal as _};
 use tracing::field::Field;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt as _;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::{self, Writer};
 
 use crate::config::LogFormat;
 
+const DEFAULT: &str = "info";
+/// Where one of its own targets stands alone, it is meant.
+const OWN_TARGETS: [&str; 3] = ["lookalike", "aws_json", "ort"];
+
 /// Starts logging. `LOOKALIKE_LOG` says how much, for example `debug` or
-/// `lookalike::stages=debug,info`.
+/// `lookalike::stages=debug,info`; what it gets wrong is logged at the default level.
 pub fn init(format: LogFormat) {
-    let wanted = std::env::var("LOOKALIKE_LOG").unwrap_or_else(|_| "info".to_owned());
-    // ONNX Runtime tells hundreds of lines at every start, unless it is asked not to.
-    let filter = EnvFilter::new(format!("ort=warn,{wanted}"));
+    let wanted = std::env::var("LOOKALIKE_LOG").unwrap_or_else(|_| DEFAULT.to_owned());
+    let filter = filter(&wanted);
+    let mistake = filter.as_ref().err().cloned();
+    let filter = filter.unwrap_or_else(|_| EnvFilter::new(with_quiet_runtime(DEFAULT)));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
     match format {
         LogFormat::Text => log
@@ -25,6 +31,29 @@ pub fn init(format: LogFormat) {
             .init(),
         LogFormat::Json => log.json().flatten_event(true).init(),
     }
+    if let Some(mistake) = mistake {
+        tracing::warn!(mistake, "LOOKALIKE_LOG is not understood: logging at info");
+    }
+    // A panic in the middle of JSON lines breaks whoever reads them.
+    std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panicked")));
+}
+
+/// The filter that a text describes, or what is wrong with it. A level that is mistyped would
+/// otherwise be taken for the name of a target and silence all others.
+fn filter(text: &str) -> Result<EnvFilter, String> {
+    for directive in text.split(',').map(str::trim).filter(|directive| !directive.is_empty()) {
+        let is_target = directive.contains(['=', '[', ':'])
+            || OWN_TARGETS.iter().any(|target| directive.starts_with(target));
+        if !is_target && directive.parse::<LevelFilter>().is_err() {
+            return Err(format!("`{directive}` is no level; write for example debug or info"));
+        }
+    }
+    EnvFilter::try_new(with_quiet_runtime(text)).map_err(|error| error.to_string())
+}
+
+/// ONNX Runtime tells hundreds of lines at every start, unless it is asked not to.
+fn with_quiet_runtime(filter: &str) -> String {
+    format!("ort=warn,{filter}")
 }
 
 /// Writes a field so that no value can start a line or command the terminal.
@@ -57,6 +86,24 @@ fn is_unsafe(letter: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mistyped_filter_is_noticed() {
+        for wrong in ["inof", "debug,nonsense", "lookalike=verbose", "info,=debug="] {
+            assert!(filter(wrong).is_err(), "{wrong}");
+        }
+        for right in [
+            "",
+            "info",
+            "DEBUG",
+            "off",
+            "lookalike::stages=debug,info",
+            "lookalike=trace",
+            "aws_json,warn",
+        ] {
+            assert!(filter(right).is_ok(), "{right}");
+        }
+    }
 
     #[test]
     fn no_value_starts_a_line_or_commands_a_terminal() {

@@ -4,9 +4,9 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use lookalike::config::{Cli, Command, ServeConfig};
-use lookalike::{catalog, control, logging, server};
+use lookalike::{catalog, control, environment, logging, server};
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -15,6 +15,9 @@ fn main() -> ExitCode {
     // unless this is set. SAFETY: no other thread has been started that could read the environment.
     unsafe { std::env::set_var("ORT_DISABLE_TELEMETRY", "1") };
     let cli = Cli::parse();
+    if let Err(error) = environment::check(&Cli::command(), std::env::vars_os()) {
+        return fail(&error);
+    }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),

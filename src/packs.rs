@@ -135,7 +135,7 @@ fn open(folder: &Path) -> Option<Pack> {
 }
 
 /// A pack is named by its folder, or by its name among the packs.
-fn pack_folder(config: &VisionConfig) -> PathBuf {
+pub(crate) fn pack_folder(config: &VisionConfig) -> PathBuf {
     let is_path = config.pack.is_absolute() || config.pack.join("pack.toml").is_file();
     if is_path { config.pack.clone() } else { Path::new(&config.models).join(&config.pack) }
 }

@@ -11,16 +11,22 @@ mod users;
 use std::sync::Arc;
 
 use aws_json::auth::Caller;
-use aws_json::{ApiResult, Operation, OperationVisitor, Service};
+use aws_json::{ApiError, ApiResult, ErrorCode, Operation, OperationVisitor, Service};
+use axum::body::Body;
+use bytes::Bytes;
+use http::{Request, Response};
 use lookalike_store::Tenant;
 
 use crate::app::App;
+use crate::forward::Forward;
 use support::{Context, IMAGE_BODY_BYTES};
 
 /// The face API of Amazon Rekognition.
 pub struct Rekognition {
     /// What the operations work with.
     pub app: Arc<App>,
+    /// Where other operations of Rekognition are served.
+    pub forward: Option<Forward>,
 }
 
 /// The table of operations.
@@ -48,13 +54,36 @@ macro_rules! operations {
                 }
             }
 
-            async fn dispatch(operation: &str, visitor: impl OperationVisitor<Context>) -> ApiResult<Vec<u8>> {
+            async fn dispatch<V: OperationVisitor<Context>>(operation: &str, visitor: V) -> ApiResult<V::Answer> {
                 match operation {
                     $( <$resource::$module::$operation as Operation>::NAME => {
                         Box::pin(visitor.visit::<$resource::$module::$operation>()).await
                     } )*
-                    _ => Err(visitor.unknown()),
+                    _ => visitor.unknown().await,
                 }
+            }
+
+            fn forwards(&self) -> bool {
+                self.forward.is_some()
+            }
+
+            async fn forward(&self, request: Request<Bytes>) -> ApiResult<Response<Body>> {
+                match &self.forward {
+                    Some(forward) => forward.send(request).await,
+                    None => Err(ApiError::bare(ErrorCode::UnknownOperationException)),
+                }
+            }
+
+            fn unknown_operation(operation: &str) -> String {
+                let wanted = match operation {
+                    "" => "X-Amz-Target names no operation of Rekognition".to_owned(),
+                    operation => format!("{operation} is not here"),
+                };
+                format!(
+                    "{wanted}: this server has the face operations {}. Start it with --forward URL to pass other \
+                     operations on",
+                    Self::OPERATIONS.join(", ")
+                )
             }
         }
     };

@@ -19,6 +19,7 @@ use tracing::{info, warn};
 use crate::app::{App, StartError};
 use crate::config::{BrowserConfig, ServeConfig};
 use crate::control;
+use crate::forward::Forward;
 use crate::operations::Rekognition;
 use access::Reload;
 use aws_json::auth::Auth;
@@ -50,9 +51,11 @@ impl Server {
             access::warn_if_exposed(config.listen, &cors_origin);
         }
         let browsers = BrowserPolicy::new(cors_origin, host_name, config.listen, auth.is_open());
+        let forward = config.api.forward.clone().map(Forward::new);
+        let forward = forward.transpose().map_err(StartError::Forward)?;
         let app = Arc::new(App::open(config).await?);
         let front = Arc::new(FrontEnd::new(
-            Rekognition { app },
+            Rekognition { app, forward },
             auth,
             RateLimiter::new(&config.api.limits),
         ));

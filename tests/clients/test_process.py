@@ -3,6 +3,7 @@
 import base64
 import http.client
 import json
+import os
 import signal
 import socket
 import threading
@@ -12,7 +13,7 @@ import pytest
 
 import faces
 from raw import JSON, RawClient
-from server import BINARY, Server
+from server import BINARY, Server, environment
 
 HEADERS = {"Content-Type": JSON, "X-Amz-Target": "RekognitionService.ListCollections"}
 
@@ -92,18 +93,41 @@ def test_what_was_indexed_is_there_after_a_restart(tmp_path, connect):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--pack", "nowhere"], "nowhere"),
+        (["--pack", "nowhere"], "models/nowhere: `lookalike models list`"),
         (["--auth", "verify", "--credentials", "nowhere.toml"], "nowhere.toml"),
         (["--credentials", "nowhere.toml"], "nowhere.toml: No such file"),
         (["--auth", "open", "--credentials", "README.md"], "contradict each other"),
         (["--face-model-version", "9.9"], "9.9"),
         (["--limit", "IndexFaces"], "IndexFaces=50"),
+        (["--workers", "5000"], "1..=1024"),
+        (["--forward", "moto:5000"], "http://moto:5000"),
     ],
 )
 def test_what_cannot_be_started_says_why(run, tmp_path, options, told):
     result = run(BINARY, "--listen", "127.0.0.1:0", "--data", str(tmp_path / "data"), *options, timeout=30)
     assert result.returncode != 0
     assert told in result.stderr and "panicked" not in result.stderr, result.stderr
+
+
+def test_a_data_folder_that_cannot_be_used_says_why_and_to_whom(run, tmp_path):
+    (tmp_path / "file").touch()
+    result = run(BINARY, "--listen", "127.0.0.1:0", "--data", str(tmp_path / "file" / "data"))
+    assert result.returncode != 0
+    for told in ["file/data", f"as user {os.geteuid()}", "Not a directory"]:
+        assert told in result.stderr, result.stderr
+
+
+def test_a_mistyped_variable_is_refused(run):
+    result = run(BINARY, "--listen", "0", "--data", ":memory:", LOOKALIKE_WORKER="2")
+    assert result.returncode != 0
+    assert "did you mean LOOKALIKE_WORKERS?" in result.stderr, result.stderr
+
+
+def test_a_mistyped_log_filter_keeps_the_log(tmp_path, monkeypatch):
+    monkeypatch.setattr("server.environment", lambda: environment(LOOKALIKE_LOG="inof"))
+    server = Server(tmp_path)
+    assert "`inof` is no level" in server.line("LOOKALIKE_LOG is not understood: logging at info")["mistake"]
+    server.stop()
 
 
 def test_a_health_check_asks_a_running_server(server, run):

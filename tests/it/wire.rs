@@ -66,24 +66,79 @@ async fn service_errors_and_front_end_errors_have_their_own_envelopes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn unknown_operations_are_told_without_a_message() {
+async fn an_unknown_operation_is_told_which_there_are() {
     let server = TestServer::start().await;
-    for target in [
-        "RekognitionService.Nothing",
-        "RekognitionService.listCollections",
-        "ListCollections",
-        "Other.ListCollections",
-        "",
+    for (target, named) in [
+        ("RekognitionService.DetectLabels", "DetectLabels is not here"),
+        ("RekognitionService.listCollections", "listCollections is not here"),
+        ("ListCollections", "X-Amz-Target names no operation"),
+        ("Other.ListCollections", "X-Amz-Target names no operation"),
+        ("", "X-Amz-Target names no operation"),
     ] {
         let reply = server.post(&[("x-amz-target", target)], "{}").await;
-        assert_eq!(
-            (reply.status, reply.body),
-            (400, json!({ "__type": "UnknownOperationException" })),
-            "{target}"
+        let (code, message) = reply.refusal();
+        assert_eq!((reply.status, code.as_str()), (400, "UnknownOperationException"), "{target}");
+        assert!(message.starts_with(named), "{message}");
+        assert!(
+            message.contains("SearchUsersByImage") && message.contains("--forward"),
+            "{message}"
         );
     }
-    let reply = server.post(&[], "{}").await;
-    assert_eq!(reply.body, json!({ "__type": "UnknownOperationException" }));
+    let (code, _) = server.post(&[], "{}").await.refusal();
+    assert_eq!(code, "UnknownOperationException");
+}
+
+/// A server that answers with what it received: path and query, host, signature and body.
+async fn echo() -> std::net::SocketAddr {
+    let answer = |request: axum::extract::Request| async move {
+        let (parts, body) = request.into_parts();
+        let body = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+        let header = |name: &str| parts.headers[name].to_str().unwrap().to_owned();
+        let echoed = json!({
+            "uri": parts.uri.to_string(), "host": header("host"), "target": header("x-amz-target"),
+            "authorization": header("authorization"), "body": String::from_utf8_lossy(&body)
+        });
+        (
+            http::StatusCode::IM_A_TEAPOT,
+            [("x-echo", "yes"), ("access-control-allow-origin", "*")],
+            echoed.to_string(),
+        )
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(answer)).await });
+    address
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_operations_are_passed_on_as_they_came() {
+    let other = format!("http://{}/moto", echo().await);
+    let server = TestServer::with(&["--forward", &other]).await;
+    let headers = [
+        ("x-amz-target", "RekognitionService.DetectLabels"),
+        ("authorization", "AWS4-HMAC-SHA256 Credential=x, Signature=y"),
+        ("host", "127.0.0.1:1"),
+    ];
+    let reply = server.post(&headers, "{\"MaxLabels\": 3}").await;
+    assert_eq!(reply.status, 418);
+    assert_eq!(reply.headers["x-echo"], "yes");
+    assert!(!reply.headers.contains_key("access-control-allow-origin"));
+    assert_eq!(
+        reply.body,
+        json!({
+            "uri": "/moto/", "host": "127.0.0.1:1", "target": headers[0].1,
+            "authorization": headers[1].1, "body": "{\"MaxLabels\": 3}"
+        })
+    );
+    assert_eq!(server.post(&[LIST], "{}").await.status, 200, "its own operations stay");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_not_there_is_an_error_of_ours() {
+    let server = TestServer::with(&["--forward", "http://127.0.0.1:9"]).await;
+    let (code, message) = server.call("DetectLabels", json!({})).await.refusal();
+    assert_eq!(code, "InternalServerError");
+    assert!(message.contains("--forward"), "{message}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,31 +2,36 @@
 
 use std::time::{Instant, SystemTime};
 
+use http::Request;
 use http::request::Parts;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::body::{Held, LIGHT_BODY_BYTES};
-use crate::constraint::{Request as _, Violations};
+use crate::constraint::{Request as _, Violations, shorten};
 use crate::error::{ApiError, ApiResult, ErrorCode};
+use crate::reply::Reply;
 use crate::serve::FrontEnd;
 use crate::service::{Operation, OperationVisitor, Service};
 
 /// A request whose body has arrived.
 pub struct Invocation<'a, S> {
     front: &'a FrontEnd<S>,
+    operation: &'a str,
     parts: Parts,
     body: Held<'a>,
 }
 
 impl<'a, S: Service> Invocation<'a, S> {
-    pub fn new(front: &'a FrontEnd<S>, parts: Parts, body: Held<'a>) -> Self {
-        Self { front, parts, body }
+    pub fn new(front: &'a FrontEnd<S>, operation: &'a str, parts: Parts, body: Held<'a>) -> Self {
+        Self { front, operation, parts, body }
     }
 }
 
 impl<S: Service> OperationVisitor<S::Context> for Invocation<'_, S> {
-    async fn visit<O: Operation<Context = S::Context>>(self) -> ApiResult<Vec<u8>> {
-        let Self { front, parts, body } = self;
+    type Answer = Reply;
+
+    async fn visit<O: Operation<Context = S::Context>>(self) -> ApiResult<Reply> {
+        let Self { front, parts, body, .. } = self;
         let body_bytes = body.bytes.len();
         let (input, caller) = off_the_async_threads(body_bytes, || {
             let input: O::Input = parse(&body.bytes)?;
@@ -45,18 +50,31 @@ impl<S: Service> OperationVisitor<S::Context> for Invocation<'_, S> {
             violations.into_result()
         })?;
         let output = O::run(&front.service.context(caller), input).await.map_err(Into::into)?;
-        serde_json::to_vec(&output).map_err(ApiError::internal)
+        serde_json::to_vec(&output).map(Reply::Output).map_err(ApiError::internal)
     }
 
-    /// What cannot be parsed at all is told first.
-    fn unknown(self) -> ApiError {
-        let unparsable = !self.body.bytes.is_empty()
-            && serde_json::from_slice::<IgnoredAny>(&self.body.bytes).is_err();
-        ApiError::bare(if unparsable {
-            ErrorCode::SerializationException
-        } else {
-            ErrorCode::UnknownOperationException
-        })
+    /// What cannot be parsed at all is refused first. Whoever may call, and may perform the
+    /// operation, is passed on.
+    async fn unknown(self) -> ApiResult<Reply> {
+        let Self { front, operation, parts, body } = self;
+        let body_bytes = body.bytes.len();
+        let caller = off_the_async_threads(body_bytes, || {
+            if !body.bytes.is_empty() && serde_json::from_slice::<IgnoredAny>(&body.bytes).is_err()
+            {
+                return Err(ApiError::bare(ErrorCode::SerializationException));
+            }
+            if operation.is_empty() || !front.service.forwards() {
+                return Err(ApiError::new(
+                    ErrorCode::UnknownOperationException,
+                    S::unknown_operation(&shorten(operation)),
+                ));
+            }
+            front.auth.authenticate(&parts, &body.bytes, SystemTime::now())
+        })?;
+        caller.authorize(operation, None)?;
+        front.rates.admit(operation, Instant::now())?;
+        let request = Request::from_parts(parts, body.bytes.clone());
+        front.service.forward(request).await.map(Reply::Forwarded)
     }
 }
 

@@ -16,6 +16,8 @@ const UNKNOWN_OPERATION: &str = "<UnknownOperationException/>\n";
 pub enum Reply {
     /// The JSON of an operation's output.
     Output(Vec<u8>),
+    /// The answer of another server.
+    Forwarded(Response<Body>),
     Error(ApiError),
     /// Not a call of this protocol at all: not a POST, or of another media type and without a
     /// signature.
@@ -34,6 +36,7 @@ impl Reply {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Output(_) => StatusCode::OK,
+            Self::Forwarded(response) => response.status(),
             Self::Error(error) => error.code().status(),
             Self::MissingToken => StatusCode::FORBIDDEN,
             Self::UnknownMediaType => StatusCode::NOT_FOUND,
@@ -46,6 +49,7 @@ impl Reply {
     pub fn into_response(self, request_id: Uuid) -> Response<Body> {
         let status = self.status();
         let (body, json) = match self {
+            Self::Forwarded(response) => return response,
             Self::Output(output) => (output, true),
             Self::Error(error) => (envelope(&error, request_id), true),
             Self::MissingToken => (MISSING_TOKEN.into(), false),

@@ -67,10 +67,8 @@ async fn answer<S: Service>(front: &FrontEnd<S>, request: Request<Body>) -> Repl
         Ok(body) => body,
         Err(refusal) => return refusal.into(),
     };
-    match S::dispatch(&operation, Invocation::new(front, parts, body)).await {
-        Ok(output) => Reply::Output(output),
-        Err(error) => Reply::Error(error),
-    }
+    let invocation = Invocation::new(front, &operation, parts, body);
+    S::dispatch(&operation, invocation).await.unwrap_or_else(Reply::Error)
 }
 
 /// The operation that `X-Amz-Target` names.

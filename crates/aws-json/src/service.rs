@@ -2,12 +2,15 @@
 
 use std::future::Future;
 
+use axum::body::Body;
+use bytes::Bytes;
+use http::{Request as HttpRequest, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::auth::Caller;
 use crate::constraint::Request;
-use crate::error::{ApiError, ApiResult};
+use crate::error::{ApiError, ApiResult, ErrorCode};
 
 /// An operation of a service.
 pub trait Operation {
@@ -37,11 +40,15 @@ pub trait Operation {
 
 /// A request on its way to the operation that it names.
 pub trait OperationVisitor<C>: Send {
-    /// Runs the request as the operation `O` and returns the output's JSON.
-    fn visit<O: Operation<Context = C>>(self) -> impl Future<Output = ApiResult<Vec<u8>>> + Send;
+    type Answer;
 
-    /// The answer when there is no such operation.
-    fn unknown(self) -> ApiError;
+    /// Runs the request as the operation `O`.
+    fn visit<O: Operation<Context = C>>(
+        self,
+    ) -> impl Future<Output = ApiResult<Self::Answer>> + Send;
+
+    /// Does what there is to do when the service has no such operation.
+    fn unknown(self) -> impl Future<Output = ApiResult<Self::Answer>> + Send;
 }
 
 /// A service that speaks AWS JSON 1.1.
@@ -62,8 +69,24 @@ pub trait Service: Send + Sync + Sized + 'static {
     fn max_body_bytes(operation: &str) -> usize;
 
     /// Hands `visitor` the operation of that name.
-    fn dispatch(
+    fn dispatch<V: OperationVisitor<Self::Context>>(
         operation: &str,
-        visitor: impl OperationVisitor<Self::Context>,
-    ) -> impl Future<Output = ApiResult<Vec<u8>>> + Send;
+        visitor: V,
+    ) -> impl Future<Output = ApiResult<V::Answer>> + Send;
+
+    /// Whether requests for operations that are not here go to another server.
+    fn forwards(&self) -> bool {
+        false
+    }
+
+    /// Sends the other server a request as it came.
+    fn forward(
+        &self,
+        _request: HttpRequest<Bytes>,
+    ) -> impl Future<Output = ApiResult<Response<Body>>> + Send {
+        async { Err(ApiError::bare(ErrorCode::UnknownOperationException)) }
+    }
+
+    /// The message of the answer to an operation that is not here; empty where none was named.
+    fn unknown_operation(operation: &str) -> String;
 }
