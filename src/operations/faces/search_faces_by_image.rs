@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::face::BoundingBox;
 use crate::operations::support::matches::{self, FaceMatch, MatchOptions};
-use crate::operations::support::scene::{FilterName, Scene, filter_or};
+use crate::operations::support::probe::Probe;
+use crate::operations::support::scene::FilterName;
 use crate::operations::support::{Context, IMAGE_BODY_BYTES};
 use crate::shapes::Image;
 use crate::shapes::{CollectionId, MaxFaces, Percent};
@@ -14,7 +15,6 @@ use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 use aws_json::shapes::Choice;
 use aws_json::{ApiError, ErrorCode};
-use lookalike_vision::QualityFilter;
 
 pub struct SearchFacesByImage;
 
@@ -48,23 +48,16 @@ impl Operation for SearchFacesByImage {
     type Error = OperationError;
 
     async fn run(context: &Context, input: Input) -> OperationResult<Output> {
-        let place = input.image.into_inner().place()?;
-        let searchable = context.searchable_collection(&input.collection_id).await?;
-        let rules = context.newest_rules();
-        let filter = filter_or(input.quality_filter.as_ref(), QualityFilter::None);
-        let bytes = context.image_bytes(place).await?;
-        let (face, probe) = searchable
-            .with_networks(move |networks| {
-                let mut scene = Scene::look(networks, &bytes, rules)?;
-                let (largest, probe) = scene.largest(networks, filter)?.ok_or_else(no_faces)?;
-                Ok((scene.faces.swap_remove(largest), probe))
-            })
-            .await?;
+        let Probe { searchable, scene, face, .. } =
+            Probe::take(context, &input.collection_id, input.image, input.quality_filter.as_ref())
+                .await?;
+        let (largest, vector) = face.ok_or_else(no_faces)?;
+        let face = &scene.faces[largest];
         let options = MatchOptions::faces(input.max_faces, input.face_match_threshold);
         Ok(Output {
             searched_face_bounding_box: face.bounding_box.into(),
             searched_face_confidence: Number(face.confidence),
-            face_matches: matches::faces(context, &searchable, &probe, options).await?,
+            face_matches: matches::faces(context, &searchable, &vector, options).await?,
             face_model_version: searchable.collection.model_version,
         })
     }

@@ -4,6 +4,7 @@ pub mod context;
 pub mod face;
 pub mod idempotency;
 pub mod matches;
+pub mod probe;
 pub mod scene;
 pub mod stored_face;
 

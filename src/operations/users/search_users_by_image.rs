@@ -5,14 +5,15 @@ use serde::{Deserialize, Serialize};
 use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::face::{FaceDetail, Wanted};
 use crate::operations::support::matches::{self, MatchOptions, UserMatch};
-use crate::operations::support::scene::{FilterName, Scene, filter_or};
+use crate::operations::support::probe::Probe;
+use crate::operations::support::scene::FilterName;
 use crate::operations::support::{Context, IMAGE_BODY_BYTES};
 use crate::shapes::Image;
 use crate::shapes::{CollectionId, MaxUserResults, Percent};
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 use aws_json::shapes::Choice;
-use lookalike_vision::{QualityFilter, Reason};
+use lookalike_vision::Reason;
 
 pub struct SearchUsersByImage;
 
@@ -67,27 +68,18 @@ impl Operation for SearchUsersByImage {
     type Error = OperationError;
 
     async fn run(context: &Context, input: Input) -> OperationResult<Output> {
-        let place = input.image.into_inner().place()?;
-        let searchable = context.searchable_collection(&input.collection_id).await?;
-        let rules = context.newest_rules();
-        let filter = filter_or(input.quality_filter.as_ref(), QualityFilter::None);
-        let bytes = context.image_bytes(place).await?;
-        let (scene, searched) = searchable
-            .with_networks(move |networks| {
-                let mut scene = Scene::look(networks, &bytes, rules)?;
-                let searched = scene.largest(networks, filter)?;
-                Ok((scene, searched))
-            })
-            .await?;
+        let Probe { searchable, scene, face, filter } =
+            Probe::take(context, &input.collection_id, input.image, input.quality_filter.as_ref())
+                .await?;
         // Unlike SearchFacesByImage, an image without a usable face is no error here.
-        let user_matches = match &searched {
-            Some((_, probe)) => {
+        let user_matches = match &face {
+            Some((_, vector)) => {
                 let options = MatchOptions::users(input.max_users, input.user_match_threshold);
-                matches::users(context, &searchable, probe, options).await?
+                matches::users(context, &searchable, vector, options).await?
             }
             None => Vec::new(),
         };
-        let largest = searched.map(|(largest, _)| largest);
+        let largest = face.map(|(largest, _)| largest);
         let detail = |index: usize| FaceDetail::new(&scene.faces[index], &Wanted::default());
         let others = (0..scene.faces.len()).filter(|&index| Some(index) != largest);
         let unsearched_faces = others.map(|index| UnsearchedFace {

@@ -1,0 +1,41 @@
+//! What the searches by image begin with.
+
+use super::scene::{FilterName, Scene, Vector, filter_or};
+use super::{Context, Searchable};
+use crate::operations::error::OperationResult;
+use crate::shapes::{CollectionId, Image};
+use aws_json::constraint::Required;
+use aws_json::shapes::Choice;
+use lookalike_vision::QualityFilter;
+
+/// A collection, an image, and the face to search the one for in the other.
+pub struct Probe {
+    pub searchable: Searchable,
+    pub scene: Scene,
+    /// The index into the scene and the vector of the largest face that passes the filter.
+    pub face: Option<(usize, Vector)>,
+    pub filter: QualityFilter,
+}
+
+impl Probe {
+    pub async fn take(
+        context: &Context,
+        collection_id: &CollectionId,
+        image: Required<Image>,
+        filter: Option<&Choice<FilterName>>,
+    ) -> OperationResult<Self> {
+        let place = image.into_inner().place()?;
+        let searchable = context.searchable_collection(collection_id).await?;
+        let rules = context.newest_rules();
+        let filter = filter_or(filter, QualityFilter::None);
+        let bytes = context.image_bytes(place).await?;
+        let (scene, face) = searchable
+            .with_networks(move |networks| {
+                let mut scene = Scene::look(networks, &bytes, rules)?;
+                let face = scene.largest(networks, filter)?;
+                Ok((scene, face))
+            })
+            .await?;
+        Ok(Self { searchable, scene, face, filter })
+    }
+}
