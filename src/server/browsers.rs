@@ -223,13 +223,10 @@ fn host_name(authority: &str) -> String {
 }
 
 /// Browsers state where a request comes from; over plain HTTP a page's GET of its own origin bears
-/// nothing but the browser's name.
+/// nothing but the browser's name. `Sec-Fetch-Mode` alone is what the `fetch` of Node.js sends.
 fn is_from_browser(headers: &HeaderMap) -> bool {
     let agent = headers.get(header::USER_AGENT);
-    headers.contains_key(header::ORIGIN)
-        || ["sec-fetch-site", "sec-fetch-mode", "sec-fetch-dest"]
-            .iter()
-            .any(|name| headers.contains_key(*name))
+    ["origin", "sec-fetch-site", "sec-fetch-dest"].iter().any(|name| headers.contains_key(*name))
         || agent.is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/"))
 }
 
@@ -367,6 +364,8 @@ mod tests {
         }
         let sdk = [("host", "lookalike:9340"), ("user-agent", "Boto3/1.40 md/Botocore#1.40")];
         assert_eq!(admit(&container, &sdk), Ok(String::new()));
+        let node = [("host", "lookalike:9340"), ("sec-fetch-mode", "cors"), ("user-agent", "node")];
+        assert_eq!(admit(&container, &node), Ok(String::new()));
         assert_eq!(admit(&local, &sdk), Err(421), "nobody reaches loopback by that name");
         for host in [
             "localhost",
