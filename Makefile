@@ -16,7 +16,8 @@ NODE_CLIENT := tests/clients/javascript/node_modules/.complete
 
 .DEFAULT_GOAL := help
 .PHONY: help run build test test-rust test-clients test-recipe test-models lint doc check models clean \
-    bench bench-parts bench-index-faces bench-recognition bench-engine bench-scale bench-side-by-side
+    bench bench-parts bench-index-faces bench-recognition bench-engine bench-scale bench-side-by-side \
+    bench-connections
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,7 +47,7 @@ doc: ## Build the documentation, warnings denied
 
 bench: ## Run the benchmarks and print their figures; fails where one misses its target; takes an hour
 	@$(MAKE) --jobs=1 --keep-going --no-print-directory bench-parts bench-index-faces bench-recognition \
-	    bench-scale bench-side-by-side
+	    bench-scale bench-side-by-side bench-connections
 
 bench-parts: $(RUNTIME)
 	cargo bench --locked --bench decode --bench detect --bench index --bench scan
@@ -65,6 +66,9 @@ bench-scale: bench-engine
 
 bench-side-by-side: bench-engine
 	$(CACHE)/peers/bin/python benches/side_by_side/compare.py $(ENGINE)
+
+bench-connections: build
+	$(PYTHON) benches/hostile_connections.py
 
 check: lint doc ## Licences, banned and unused dependencies on top of lint and doc
 	cargo install --locked --quiet --root $(CACHE)/tools cargo-deny@0.20.2 cargo-machete@0.9.2
