@@ -10,6 +10,8 @@ from importlib import import_module
 STEPS = {
     "prepare": ("recipe.prepare", "detect, align and cache every face, once"),
     "train-embedder": ("recipe.embedder.train", "train the embedder"),
+    "look": ("recipe.detector.photographs", "let the teacher look at photographs several times"),
+    "mine": ("recipe.detector.mine", "find what the pack's detector wrongly takes for faces"),
     "train-detector": ("recipe.detector.train", "train the detector"),
     "ask-teachers": ("recipe.analyzer.teachers", "run the analyzer's teachers over the cache"),
     "label": ("recipe.analyzer.labels", "merge labels and the teachers' answers"),
@@ -17,8 +19,12 @@ STEPS = {
     "export-analyzer": ("recipe.analyzer.export", "calibrate the analyzer and write its ONNX"),
     "export-detector": ("recipe.detector.export", "write the detector's ONNX"),
     "export-embedder": ("recipe.embedder.export", "write the embedder's ONNX"),
+    "propose": ("recipe.verifier.views", "cut out what detectors find"),
+    "train-verifier": ("recipe.verifier.train", "train the verifier on it"),
+    "export-verifier": ("recipe.verifier.export", "write the verifier's ONNX and fit Confidence"),
     "evaluate": ("recipe.pack.evaluate", "measure the pack on held-out images"),
     "pack": ("recipe.pack.write", "write pack.toml and CARD.md"),
+    "examine": ("recipe.served.exam", "judge the pack on photographs"),
 }
 """Module and help of each step, in the order that `recipe all` runs them.
 

@@ -1,10 +1,12 @@
-"""Teach the detector on composites and whole photos."""
+"""Teach the detector on random views of photographs."""
 
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections.abc import Iterator
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
@@ -13,7 +15,7 @@ from torch.utils.data import DataLoader, IterableDataset, default_collate
 
 from recipe.common import data, warm
 from recipe.common.loop import Run
-from recipe.detector import composites
+from recipe.detector import views
 from recipe.detector.model import STRIDES, Detector
 
 CHECKPOINT = data.WORK / "detector.pt"
@@ -28,9 +30,14 @@ MASK, BOX, KEYPOINTS = 0, slice(1, 5), slice(5, 15)
 """Channels of the targets: face (1), none (0) or ignored (-1); box; landmarks, in pixels."""
 
 
-def targets(sample: composites.Sample, side: int) -> list[np.ndarray]:
+def targets(sample: views.View, side: int) -> list[np.ndarray]:
     """The target of each stride: [15, S/s, S/s]."""
     maps = [np.zeros((15, side // stride, side // stride), np.float32) for stride in STRIDES]
+    for box in sample.ignored:
+        for stride, grid in zip(STRIDES, maps):
+            edges = [np.floor(box[:2] / stride), np.ceil(box[2:] / stride)]
+            (left, top), (right, bottom) = np.clip(edges, 0, side // stride).astype(int)
+            grid[MASK, top:bottom, left:right] = -1
     sizes = np.sqrt(np.prod(sample.boxes[:, 2:] - sample.boxes[:, :2], axis=1))
     for face in np.argsort(-sizes):  # small faces are written over large ones
         low, high = sample.boxes[face].reshape(2, 2)
@@ -54,33 +61,38 @@ def targets(sample: composites.Sample, side: int) -> list[np.ndarray]:
 
 Example = tuple[Tensor, list[np.ndarray]]
 LARGE_SIDE = 640
+REFRESH = 150
+"""Batches after which the views take over what mining has found."""
 
 
 class Stream(IterableDataset):
     """An endless stream of batches of (BGR image [3, S, S] uint8, target maps).
 
     Drawing an image costs as much as learning from it, so most are shown a few times. Now
-    and then a batch has a quarter of the images at twice the size, each with one large face.
+    and then a batch has a quarter of the images at twice the size.
     """
 
     def __init__(
-        self, seed: int, batch: int, fresh: float = 0.4, large: float = 0.2, keep: int = 1500
+        self, seed: int, batch: int, fresh: float = 0.5, large: float = 0.1, keep: int = 1500
     ):
-        self.composer = composites.Composer(data.TRAIN, held_out=False)
+        self.views = views.Views(data.TRAIN)
         self.seed, self.batch, self.fresh, self.large, self.keep = seed, batch, fresh, large, keep
 
     def draw(self, rng: np.random.Generator, side: int) -> Example:
         """A new example."""
-        sample = self.composer.sample(rng, side)
+        sample = self.views.sample(rng, side)
         image = np.ascontiguousarray(sample.image[:, :, ::-1].transpose(2, 0, 1))
         return torch.from_numpy(image), targets(sample, side)
 
     def __iter__(self) -> Iterator[Example]:
         worker = torch.utils.data.get_worker_info()
         rng = np.random.default_rng([self.seed, worker.id if worker else 0])
-        kept: dict[int, list[Example]] = {composites.SIDE: [], LARGE_SIDE: []}
-        while True:
-            side, count = composites.SIDE, self.batch
+        kept: dict[int, list[Example]] = {views.SIDE: [], LARGE_SIDE: []}
+        cv2.setNumThreads(1)
+        for number in itertools.count(1):
+            if number % REFRESH == 0:
+                self.views.refresh()
+            side, count = views.SIDE, self.batch
             if rng.random() < self.large:
                 side, count = LARGE_SIDE, self.batch // 4
             pool, most, examples = kept[side], self.keep * count // self.batch, []
@@ -169,6 +181,4 @@ def execute(options: argparse.Namespace) -> None:
     for _ in run.steps():
         image, wanted = next(loader)
         x = image.float().contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
-            outputs = model(x)
-        run.learn(loss(outputs, wanted))
+        run.learn(loss(model(x), wanted))

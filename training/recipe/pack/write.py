@@ -12,6 +12,7 @@ from recipe.common import data
 from recipe.detector.yunet import NMS_IOU
 from recipe.embedder.evaluate import FLIP
 from recipe.pack.card import card
+from recipe.verifier import spec as verifier_spec
 
 VERSION = "0.2.0"
 LICENCE = "Apache-2.0 (weights trained on non-commercial research data, see CARD.md)"
@@ -20,6 +21,10 @@ RGB = (
     'color = "rgb"\nmean = [127.5, 127.5, 127.5]\nstd = [127.5, 127.5, 127.5]\n'
     'alignment = "arcface-5"'
 )
+DETECTOR = (
+    'family = "yunet"\ncolor = "bgr"\nmean = [0.0, 0.0, 0.0]\nstd = [1.0, 1.0, 1.0]\n'
+    f"nms_iou = {NMS_IOU}\nmax_side = 768\nmin_side = 256"
+)
 ANALYZER = f"size = {SIDE}\n{RGB}\nscale = {SCALE}"
 
 
@@ -27,6 +32,15 @@ def entry(pack: Path, name: str, rest: str) -> str:
     """One network's table: file, checksum and how to feed it."""
     digest = hashlib.sha256((pack / f"{name}.onnx").read_bytes()).hexdigest()
     return f'[{name}]\nfile = "{name}.onnx"\nsha256 = "{digest}"\n{rest}\n'
+
+
+def verifier() -> str:
+    """How the verifier's crops are cut, and what its logit counts in Confidence."""
+    found = json.loads(verifier_spec.FIGURES.read_text())
+    return (
+        f"size = {verifier_spec.SIDE}\n{RGB}\nscale = {verifier_spec.SCALE}\n"
+        f"calibration = {found['calibration']}\nrefine_landmarks = true"
+    )
 
 
 def accuracy(figures: dict[str, dict]) -> dict[str, float]:
@@ -55,16 +69,16 @@ def accuracy(figures: dict[str, dict]) -> dict[str, float]:
 def toml(pack: Path, figures: dict[str, dict]) -> str:
     """The text of `pack.toml`."""
     curve = figures["embedder"]["calibration"]
-    detector = (
-        'family = "yunet"\ncolor = "bgr"\nmean = [0.0, 0.0, 0.0]\nstd = [1.0, 1.0, 1.0]\n'
-        f"score_threshold = {figures['detector']['threshold']}\nnms_iou = {NMS_IOU}"
-    )
+    is_verified = (pack / "verifier.onnx").exists()
+    threshold = verifier_spec.THRESHOLD if is_verified else figures["detector"]["threshold"]
+    detector = f"score_threshold = {threshold}\n{DETECTOR}"
     embedder = f"size = 112\n{RGB}\ndimensions = 128\nflip = {str(FLIP).lower()}"
     points = f"cosine = {list(curve['cosine'])}\nsimilarity = {list(curve['similarity'])}"
     parts = [
         f'name = "default"\nversion = "{VERSION}"\nlicense = "{LICENCE}"\n'
         f'description = "{DESCRIPTION}"\n',
         entry(pack, "detector", detector),
+        *([entry(pack, "verifier", verifier())] if is_verified else []),
         entry(pack, "embedder", embedder),
         entry(pack, "analyzer", ANALYZER),
         f"[calibration]\n{points}\n",

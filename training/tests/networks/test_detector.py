@@ -9,7 +9,7 @@ import torch
 from randomized import randomized
 
 from recipe.common import onnx_export, onnx_runtime, warm
-from recipe.detector import composites, export, train, yunet
+from recipe.detector import export, train, views, yunet
 from recipe.detector.model import OUTPUTS, Detector
 
 
@@ -32,12 +32,22 @@ def perfect_outputs(maps: list[np.ndarray]) -> dict[str, np.ndarray]:
 def test_targets_decode_to_the_faces_they_were_made_of() -> None:
     boxes = np.array([[10, 20, 26, 40], [100, 90, 160, 170], [150, 10, 310, 200.0]])
     landmarks = np.stack([np.linspace(box[:2], box[2:], 5) for box in boxes])
-    sample = composites.Sample(np.zeros((320, 320, 3), np.uint8), boxes, landmarks)
+    sample = views.View(np.zeros((320, 320, 3), np.uint8), boxes, landmarks)
     outputs = perfect_outputs(train.targets(sample, 320))
     faces = yunet.suppress(yunet.decode(outputs, 320, 0.5), 0.45)
     order = np.argsort(faces.boxes[:, 0])
     np.testing.assert_allclose(faces.boxes[order], boxes, atol=1e-2)
     np.testing.assert_allclose(faces.landmarks[order], landmarks, atol=1e-2)
+
+
+def test_ignored_boxes_are_neither_right_nor_wrong_and_faces_win_over_them() -> None:
+    face, doubt = np.array([[100, 90, 160, 170.0]]), np.array([[90, 80, 170, 250.0]])
+    landmarks = np.linspace(face[:, :2], face[:, 2:], 5, axis=1)
+    sample = views.View(np.zeros((320, 320, 3), np.uint8), face, landmarks, doubt)
+    grid = train.targets(sample, 320)[1][train.MASK]
+    assert grid[8, 8] == 1
+    assert grid[14, 8] == -1
+    assert grid[18, 8] == 0
 
 
 def test_the_exported_detector_matches_pytorch(tmp_path: Path) -> None:

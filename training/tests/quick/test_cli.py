@@ -32,6 +32,6 @@ def test_all_stops_at_the_first_step_that_fails(monkeypatch: pytest.MonkeyPatch)
         return SimpleNamespace(returncode=int(len(ran) == 3))
 
     monkeypatch.setattr("subprocess.run", run)
-    with pytest.raises(SystemExit, match="train-detector failed"):
+    with pytest.raises(SystemExit, match="look failed"):
         cli.main(["all"])
-    assert ran == ["prepare", "train-embedder", "train-detector"]
+    assert ran == ["prepare", "train-embedder", "look"]

@@ -1,0 +1,1 @@
+"""What the server does with a photo, in Python, and the exam of a pack on photographs."""
