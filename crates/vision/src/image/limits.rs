@@ -14,21 +14,21 @@ pub const MIN_SIDE: u32 = 80;
 /// pixels here, and an image waiting for its turn takes 50 MB at most instead of 300.
 pub(super) const KEPT_SIDE: u32 = 4096;
 
-/// Makes an image with a longer side than [`KEPT_SIDE`] smaller, its aspect kept; answers are
-/// ratios, so nobody sees it.
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "sides are at most 10,000"
-)]
-pub(super) fn shrink(image: RgbImage) -> RgbImage {
-    let (width, height) = image.dimensions();
+/// The dimensions kept of an image: the longer side at most [`KEPT_SIDE`], the aspect the same.
+pub(super) fn kept(width: u32, height: u32) -> (u32, u32) {
     if width.max(height) <= KEPT_SIDE {
-        return image;
+        return (width, height);
     }
     let scale = f64::from(KEPT_SIDE) / f64::from(width.max(height));
     let side = |length: u32| ((f64::from(length) * scale).round() as u32).max(1);
-    Resizer::default().resize(&image, (side(width), side(height)))
+    (side(width), side(height))
+}
+
+/// Makes an image with a longer side than [`KEPT_SIDE`] smaller; answers are ratios, so nobody sees
+/// it.
+pub(super) fn shrink(image: RgbImage) -> RgbImage {
+    let kept = kept(image.width(), image.height());
+    if kept == image.dimensions() { image } else { Resizer::default().resize(&image, kept) }
 }
 
 /// Refuses dimensions outside of [`MIN_SIDE`]..=[`MAX_SIDE`].

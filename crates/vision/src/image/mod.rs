@@ -12,6 +12,7 @@ mod limits;
 mod png;
 mod png_chunks;
 mod resize;
+mod rows;
 #[cfg(test)]
 mod tests;
 mod work;

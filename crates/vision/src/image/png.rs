@@ -6,6 +6,7 @@ use image::RgbImage;
 use png::{ColorType, DecodeOptions, Decoder, DecodingError, Limits, Transformations};
 
 use super::guard::guarded;
+use super::rows::Rows;
 use super::work::Work;
 use super::{DecodeError, Image, budget, limits, png_chunks};
 
@@ -28,9 +29,9 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Image, DecodeError> {
     let samples = header.width as usize * header.height as usize;
     // An interlaced image exists twice: its rows become known only in the end.
     let raw = if header.interlaced { samples * 4 } else { 0 };
-    let _share = budget::reserve(bytes.len() + samples * 3 + raw);
+    let _share = budget::reserve(bytes.len() + raw + Rows::memory(header.width, header.height));
     let pixels = guarded(|| pixels_of(bytes, header))?;
-    Ok(Image { pixels: limits::shrink(pixels), had_orientation: false })
+    Ok(Image { pixels, had_orientation: false })
 }
 
 fn pixels_of(bytes: &[u8], header: png_chunks::Header) -> Result<RgbImage, DecodeError> {
@@ -43,20 +44,21 @@ fn pixels_of(bytes: &[u8], header: png_chunks::Header) -> Result<RgbImage, Decod
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
     let mut reader = decoder.read_info().map_err(broken)?;
     let png_chunks::Header { width, height, interlaced, .. } = header;
-    let samples = width as usize * height as usize;
     let (color, _) = reader.output_color_type();
-    let mut rgb = Rows { pixels: Vec::with_capacity(samples * 3), color };
+    let gray = color == ColorType::Grayscale;
+    let mut rows = Rows::new(width, height, if gray { 1 } else { 3 });
+    let mut rgb = Vec::with_capacity(width as usize * 3);
     if interlaced {
-        let mut raw = vec![0; samples * color.samples()];
+        let row = width as usize * color.samples();
+        let mut raw = vec![0; row * height as usize];
         reader.next_frame(&mut raw).map_err(broken)?;
-        rgb.append(&raw);
+        raw.chunks_exact(row).for_each(|row| rows.push(opaque(row, color, &mut rgb)));
     } else {
         while let Some(row) = reader.next_row().map_err(broken)? {
-            rgb.append(row.data());
+            rows.push(opaque(row.data(), color, &mut rgb));
         }
     }
-    RgbImage::from_raw(width, height, rgb.pixels)
-        .ok_or_else(|| DecodeError::Broken("missing rows".to_owned()))
+    rows.finish().ok_or_else(|| DecodeError::Broken("missing rows".to_owned()))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "used with map_err")]
@@ -64,32 +66,33 @@ fn broken(error: DecodingError) -> DecodeError {
     DecodeError::Broken(error.to_string())
 }
 
-/// RGB pixels that grow from rows of any 8-bit layout.
-struct Rows {
-    pixels: Vec<u8>,
-    color: ColorType,
+/// A row of any 8-bit layout without transparency, gray or RGB; `rgb` is memory to use.
+fn opaque<'a>(row: &'a [u8], color: ColorType, rgb: &'a mut Vec<u8>) -> &'a [u8] {
+    match color {
+        // A palette is expanded to RGB or RGBA by the decoder.
+        ColorType::Grayscale | ColorType::Rgb | ColorType::Indexed => return row,
+        ColorType::GrayscaleAlpha => {
+            fill(rgb, row, |[value, alpha]| [over_white(*value, *alpha); 3]);
+        }
+        ColorType::Rgba => {
+            fill(rgb, row, |[r, g, b, alpha]| [r, g, b].map(|value| over_white(*value, *alpha)));
+        }
+    }
+    rgb
 }
 
-impl Rows {
-    fn append(&mut self, row: &[u8]) {
-        match self.color {
-            ColorType::Grayscale => self.pixels.extend(row.iter().flat_map(|value| [*value; 3])),
-            ColorType::GrayscaleAlpha => {
-                self.pixels.extend(
-                    row.chunks_exact(2).flat_map(|pixel| [over_white(pixel[0], pixel[1]); 3]),
-                );
-            }
-            // A palette is expanded to RGB or RGBA by the decoder.
-            ColorType::Rgb | ColorType::Indexed => self.pixels.extend_from_slice(row),
-            ColorType::Rgba => self.pixels.extend(row.chunks_exact(4).flat_map(|pixel| {
-                [pixel[0], pixel[1], pixel[2]].map(|value| over_white(value, pixel[3]))
-            })),
-        }
+fn fill<const N: usize>(rgb: &mut Vec<u8>, row: &[u8], convert: impl Fn(&[u8; N]) -> [u8; 3]) {
+    let pixels = row.as_chunks::<N>().0;
+    rgb.resize(pixels.len() * 3, 0);
+    for (target, pixel) in rgb.as_chunks_mut::<3>().0.iter_mut().zip(pixels) {
+        *target = convert(pixel);
     }
 }
 
 /// `value * alpha + 255 * (1 - alpha)`, rounded.
 fn over_white(value: u8, alpha: u8) -> u8 {
-    let (value, alpha) = (u32::from(value), u32::from(alpha));
-    ((value * alpha + 255 * (255 - alpha) + 127) / 255) as u8
+    let (value, alpha) = (u16::from(value), u16::from(alpha));
+    let product = value * alpha + 255 * (255 - alpha) + 128;
+    // Division by 255, exact for products of bytes.
+    ((product + (product >> 8)) >> 8) as u8
 }

@@ -36,6 +36,11 @@ impl Header {
 }
 
 impl Header {
+    /// Whether each pixel states how opaque it is.
+    pub fn has_alpha(self) -> bool {
+        matches!(self.color, 4 | 6)
+    }
+
     /// Whether transparency has the length that the color type wants.
     fn fits(self, transparency: &[u8]) -> bool {
         match self.color {

@@ -7,22 +7,33 @@
 
 use super::DecodeError;
 use super::headers::{Coding, Headers};
+use super::limits;
 use super::png_chunks::Header;
 
 /// Nanoseconds, roughly.
 type Cost = u64;
 
-/// What a photo of 12 megapixels and 5 MB costs, five times.
-const LIMIT: Cost = 5 * 100_000_000;
+/// A camera's photo of 12 megapixels.
+const PHOTO: Cost = 80_000_000;
+const LIMIT: Cost = 5 * PHOTO;
 
-const COMPRESSED_BYTE: Cost = 10;
-const BLOCK_IN_SCAN: Cost = 12;
+const JPEG_BYTE: Cost = 10;
+const BLOCK: Cost = 15;
+const BLOCK_IN_PROGRESSIVE_SCAN: Cost = 30;
 const BLOCK_IN_ARITHMETIC_SCAN: Cost = 120;
-const OUTPUT_PIXEL: Cost = 3;
+const SCALED_BLOCK: Cost = 30;
 const LOSSLESS_SAMPLE: Cost = 15;
-const UNPACKED_BYTE: Cost = 1;
-const INTERLACED_PIXEL: Cost = 6;
 const HUFFMAN_TABLE: Cost = 3000;
+/// Of a decoded image: color, and making it smaller or turning it.
+const JPEG_PIXEL: Cost = 4;
+
+const PNG_BYTE: Cost = 18;
+/// Per 4 bytes that a PNG unpacks to.
+const UNPACKED_WORD: Cost = 2;
+const PNG_PIXEL: Cost = 1;
+/// More for a pixel that is mixed with white, and one whose rows arrive in seven passes.
+const TRANSPARENT_PIXEL: Cost = 1;
+const INTERLACED_PIXEL: Cost = 8;
 
 /// What an image is estimated to cost.
 #[derive(Debug, Clone, Copy)]
@@ -31,20 +42,24 @@ pub(super) struct Work(Cost);
 impl Work {
     /// `pixels`: how many are made out of the file.
     pub fn of_jpeg(headers: &Headers, pixels: u64) -> Self {
-        let blocks = |scan: &super::headers::Scan| {
-            scan.components.iter().map(|index| headers.blocks(*index)).sum::<u64>()
+        let blocks = |components: &[usize]| {
+            components.iter().map(|index| headers.blocks(*index)).sum::<u64>()
         };
-        let walked: u64 = headers.scans.iter().map(blocks).sum();
+        let all: Vec<usize> = (0..headers.components.len()).collect();
+        let walked: u64 = headers.scans.iter().map(|scan| blocks(&scan.components)).sum();
         let bytes: u64 = headers.scans.iter().map(|scan| scan.bytes as u64).sum();
         let block = match headers.coding {
             _ if headers.is_arithmetic() => BLOCK_IN_ARITHMETIC_SCAN,
             Coding::Lossless => 64 * LOSSLESS_SAMPLE,
-            _ => BLOCK_IN_SCAN,
+            Coding::Progressive { .. } => BLOCK_IN_PROGRESSIVE_SCAN,
+            _ => BLOCK,
         };
+        let scaled = pixels < u64::from(headers.width) * u64::from(headers.height);
         Self(
-            bytes * COMPRESSED_BYTE
+            bytes * JPEG_BYTE
                 + walked * block
-                + pixels * OUTPUT_PIXEL
+                + if scaled { blocks(&all) * SCALED_BLOCK } else { 0 }
+                + pixels * JPEG_PIXEL
                 + headers.tables as u64 * HUFFMAN_TABLE,
         )
     }
@@ -53,13 +68,21 @@ impl Work {
     pub fn of_png(header: &Header, bytes: usize) -> Self {
         let pixels = u64::from(header.width) * u64::from(header.height);
         let raw = pixels * u64::from(header.channels) * u64::from(header.depth).div_ceil(8);
-        let pixel = if header.interlaced { INTERLACED_PIXEL } else { OUTPUT_PIXEL };
-        Self(bytes as u64 * COMPRESSED_BYTE + raw * UNPACKED_BYTE + pixels * pixel)
+        let (width, height) = limits::kept(header.width, header.height);
+        let kept = u64::from(width) * u64::from(height);
+        let transparent = if header.has_alpha() { TRANSPARENT_PIXEL } else { 0 };
+        let interlaced = if header.interlaced { INTERLACED_PIXEL } else { 0 };
+        Self(
+            bytes as u64 * PNG_BYTE
+                + raw / 4 * UNPACKED_WORD
+                + pixels * (PNG_PIXEL + transparent + interlaced)
+                + kept * PNG_PIXEL,
+        )
     }
 
     pub fn check(self) -> Result<(), DecodeError> {
         if self.0 > LIMIT {
-            let photos = self.0 as f64 / (LIMIT / 5) as f64;
+            let photos = self.0 as f64 / PHOTO as f64;
             return Err(DecodeError::Broken(format!(
                 "takes as long as {photos:.1} photos of 12 megapixels; 5 are allowed"
             )));
