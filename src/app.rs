@@ -27,8 +27,8 @@ pub struct App {
 /// Why a server did not start, in words for the one who started it.
 #[derive(Debug, Error)]
 pub enum StartError {
-    #[error("cannot keep data as user {user}")]
-    Store { user: String, source: OpenError },
+    #[error(transparent)]
+    Store(#[from] OpenError),
     #[error(transparent)]
     Vision(#[from] VisionError),
     #[error(transparent)]
@@ -43,7 +43,7 @@ pub enum StartError {
     OpenWithCredentials(PathBuf),
     #[error("--auth verify needs a credentials file: name it with --credentials")]
     VerifyWithoutCredentials,
-    #[error("there is no pack at {}: `lookalike models list` shows those that there are, \
+    #[error("there is no pack at {}: `lookalike models list` shows the packs that there are, \
              `lookalike models pull NAME` fetches one", .0.display())]
     NoPack(PathBuf),
     #[error("cannot prepare to pass requests on")]
@@ -68,9 +68,7 @@ impl App {
             let config = config.vision.clone();
             move || Packs::load(&config)
         });
-        let store = lookalike_store::open(&config.data)
-            .await
-            .map_err(|source| StartError::Store { user: user(), source })?;
+        let store = lookalike_store::open(&config.data).await?;
         let threads = config
             .api
             .search_threads
@@ -93,15 +91,4 @@ impl App {
     pub async fn close(&self) {
         self.store.close().await;
     }
-}
-
-/// Whom the operating system takes the server for.
-#[cfg(unix)]
-fn user() -> String {
-    rustix::process::geteuid().as_raw().to_string()
-}
-
-#[cfg(not(unix))]
-fn user() -> String {
-    std::env::var("USERNAME").unwrap_or_default()
 }

@@ -113,7 +113,7 @@ def test_a_data_folder_that_cannot_be_used_says_why_and_to_whom(run, tmp_path):
     (tmp_path / "file").touch()
     result = run(BINARY, "--listen", "127.0.0.1:0", "--data", str(tmp_path / "file" / "data"))
     assert result.returncode != 0
-    for told in ["file/data", f"as user {os.geteuid()}", "Not a directory"]:
+    for told in ["file/data", f"the user {os.geteuid()}", "Not a directory"]:
         assert told in result.stderr, result.stderr
 
 
