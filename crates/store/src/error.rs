@@ -39,6 +39,12 @@ pub enum StoreError {
     /// The write stands, but a sink panicked on it; nothing is written any more.
     #[error("what is in memory is out of step with the database: restart the server")]
     OutOfStep,
+    /// The vector of that face's row is not the one that was written.
+    #[error(
+        "the vector in row {0} is damaged: restore the database from a backup, or stop the server, \
+         let `lookalike check` name the damaged faces, and delete them"
+    )]
+    DamagedVector(i64),
     /// The engine failed; nothing of the call was kept.
     #[error("{failure}")]
     Database { failure: Failure, source: Arc<dyn Error + Send + Sync> },

@@ -23,7 +23,7 @@ pub use rows::{
     Idempotency, IndexFaces, NewCollection, NewFace, PackId, Similarity, User,
 };
 
-pub use sqlite::{Clock, Location, OpenError, Sqlite};
+pub use sqlite::{Clock, Location, OpenError, Report, Sqlite, check};
 
 /// Opens the store of that location: a folder, or `:memory:` for one that keeps nothing.
 pub async fn open(location: &str) -> Result<Arc<dyn Store>, OpenError> {

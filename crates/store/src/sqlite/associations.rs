@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
+use super::checksums::decode;
 use super::faces::{distinct, json_of_ids, json_of_rows};
-use super::load::decode;
 use super::tokens::Operation;
 use super::users;
 use super::writer::{Transaction, Write};
@@ -19,12 +19,12 @@ use crate::rows::{
     Disassociation, DisassociationFailure,
 };
 
-const CANDIDATES: &str = "SELECT f.face_id, f.id, f.user, u.user_id, v.vector
+const CANDIDATES: &str = "SELECT f.face_id, f.id, f.user, u.user_id, v.vector, v.checksum
     FROM json_each(?2) wanted CROSS JOIN faces f ON f.collection = ?1 AND f.face_id = unhex(wanted.value)
     JOIN vectors v ON v.collection = f.collection AND v.face = f.id LEFT JOIN users u ON u.id = f.user";
 
 const VECTORS_OF_USER: &str =
-    "SELECT v.vector FROM faces f JOIN vectors v ON v.collection = f.collection AND v.face = f.id
+    "SELECT f.id, v.vector, v.checksum FROM faces f JOIN vectors v ON v.collection = f.collection AND v.face = f.id
     WHERE f.user = ? ORDER BY f.id";
 
 #[cfg(test)]
@@ -38,7 +38,7 @@ struct Candidate {
     vector: Vec<f32>,
 }
 
-type CandidateColumns = (Uuid, i64, Option<i64>, Option<String>, Vec<u8>);
+type CandidateColumns = (Uuid, i64, Option<i64>, Option<String>, Vec<u8>, Option<i64>);
 
 async fn candidates(
     connection: &mut SqliteConnection,
@@ -50,19 +50,20 @@ async fn candidates(
         .bind(json_of_ids(face_ids))
         .fetch_all(connection)
         .await?;
-    let candidate = |(face_id, row, user, user_id, vector): CandidateColumns| {
-        (face_id, Candidate { row, owner: user.zip(user_id), vector: decode(&vector) })
+    let candidate = |(face_id, row, user, user_id, vector, stored): CandidateColumns| {
+        let vector = decode(row, &vector, stored)?;
+        Ok((face_id, Candidate { row, owner: user.zip(user_id), vector }))
     };
-    Ok(found.into_iter().map(candidate).collect())
+    found.into_iter().map(candidate).collect()
 }
 
 async fn vectors_of_user(
     connection: &mut SqliteConnection,
     user: i64,
 ) -> StoreResult<Vec<Vec<f32>>> {
-    let blobs: Vec<Vec<u8>> =
-        sqlx::query_scalar(VECTORS_OF_USER).bind(user).fetch_all(connection).await?;
-    Ok(blobs.iter().map(|blob| decode(blob)).collect())
+    let found: Vec<(i64, Vec<u8>, Option<i64>)> =
+        sqlx::query_as(VECTORS_OF_USER).bind(user).fetch_all(connection).await?;
+    found.iter().map(|(row, vector, stored)| decode(*row, vector, *stored)).collect()
 }
 
 /// Sets the owner of faces that `user` gains or loses, and tells the sinks.

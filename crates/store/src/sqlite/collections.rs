@@ -31,9 +31,17 @@ const INSERT: &str = "INSERT INTO collections (account, region, name, model_vers
 const DROP: &str = "UPDATE collections SET dropped = 1 WHERE account = ? AND region = ? AND name = ? AND dropped = 0
     RETURNING id, name, model_version, pack_name, pack_version, created_at, face_count, user_count";
 
+const COUNTS: &str = "SELECT face_count, user_count FROM collections WHERE id = ? AND dropped = 0";
+
+const ADD_TO_COUNTS: &str =
+    "UPDATE collections SET face_count = face_count + ?, user_count = user_count + ? WHERE id = ?";
+
 fn not_found(name: &str) -> StoreError {
     StoreError::NotFound(Entity::Collection(name.to_owned()))
 }
+
+#[cfg(test)]
+pub(super) const QUERIES: &[&str] = &[FIND, FIND_BY_KEY, LIST, DROP, COUNTS, ADD_TO_COUNTS];
 
 pub(super) async fn find(
     database: impl SqliteExecutor<'_>,
@@ -80,12 +88,11 @@ pub(super) async fn counts(
     connection: &mut SqliteConnection,
     collection: &Collection,
 ) -> StoreResult<(u64, u64)> {
-    let row =
-        sqlx::query("SELECT face_count, user_count FROM collections WHERE id = ? AND dropped = 0")
-            .bind(collection.key.0)
-            .fetch_optional(connection)
-            .await?
-            .ok_or_else(|| not_found(&collection.name))?;
+    let row = sqlx::query(COUNTS)
+        .bind(collection.key.0)
+        .fetch_optional(connection)
+        .await?
+        .ok_or_else(|| not_found(&collection.name))?;
     Ok((row.try_get::<i64, _>(0)? as u64, row.try_get::<i64, _>(1)? as u64))
 }
 
@@ -96,7 +103,7 @@ pub(super) async fn add_to_counts(
     faces: i64,
     users: i64,
 ) -> StoreResult<()> {
-    sqlx::query("UPDATE collections SET face_count = face_count + ?, user_count = user_count + ? WHERE id = ?")
+    sqlx::query(ADD_TO_COUNTS)
         .bind(faces)
         .bind(users)
         .bind(collection.0)

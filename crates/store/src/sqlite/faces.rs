@@ -5,9 +5,10 @@ use std::collections::{HashMap, HashSet};
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use sqlx::sqlite::SqliteConnection;
-use sqlx::{QueryBuilder, SqlitePool};
+use sqlx::{QueryBuilder, Sqlite, SqlitePool};
 use uuid::Uuid;
 
+use super::checksums::checksum;
 use super::collections::{add_to_counts, counts};
 use super::rows::FaceRow;
 use super::writer::{Transaction, Write};
@@ -54,15 +55,20 @@ const INSERT: &str = "INSERT INTO faces (collection, image_id, image_sha256, ext
     ON CONFLICT (collection, image_sha256, ifnull(external_image_id, ''), ordinal) DO NOTHING
     RETURNING id, ordinal";
 
-const INSERT_VECTORS: &str = "INSERT INTO vectors (collection, face, vector)
-    SELECT ?1, value, substr(?3, key * ?4 + 1, ?4) FROM json_each(?2)";
+const INSERT_VECTORS: &str = "INSERT INTO vectors (collection, face, vector, checksum)
+    SELECT ?1, value ->> 0, substr(?3, key * ?4 + 1, ?4), value ->> 1 FROM json_each(?2)";
 
 const OWNERS: &str = "SELECT f.face_id, f.id, u.user_id
     FROM json_each(?2) wanted CROSS JOIN faces f ON f.collection = ?1 AND f.face_id = unhex(wanted.value)
     LEFT JOIN users u ON u.id = f.user";
 
+const DELETE: &str = "DELETE FROM faces WHERE id IN (SELECT value FROM json_each(?))";
+
+const DELETE_VECTORS: &str =
+    "DELETE FROM vectors WHERE collection = ? AND face IN (SELECT value FROM json_each(?))";
+
 #[cfg(test)]
-pub(super) const QUERIES: &[&str] = &[OF_IMAGE, BY_ROWS, OWNERS];
+pub(super) const QUERIES: &[&str] = &[OF_IMAGE, BY_ROWS, OWNERS, DELETE, DELETE_VECTORS];
 
 /// Face ids as a JSON list of hexadecimal strings: one parameter for any number of them.
 pub(super) fn json_of_ids(face_ids: &[Uuid]) -> String {
@@ -102,6 +108,17 @@ pub(super) async fn list(
     limit: usize,
     filter: FaceFilter,
 ) -> StoreResult<Vec<Face>> {
+    let found: Vec<FaceRow> =
+        list_query(collection, after, limit, filter).build_query_as().fetch_all(database).await?;
+    Ok(found.into_iter().map(Face::from).collect())
+}
+
+pub(super) fn list_query(
+    collection: CollectionKey,
+    after: Option<Uuid>,
+    limit: usize,
+    filter: FaceFilter,
+) -> QueryBuilder<Sqlite> {
     // Named, as without statistics SQLite may walk the whole collection to find the few faces of a
     // user.
     let mut query = QueryBuilder::new(if filter.user_id.is_some() {
@@ -126,8 +143,7 @@ pub(super) async fn list(
             .push("))");
     }
     query.push(" ORDER BY f.face_id LIMIT ").push_bind(limit as i64);
-    let found: Vec<FaceRow> = query.build_query_as().fetch_all(database).await?;
-    Ok(found.into_iter().map(Face::from).collect())
+    query
 }
 
 #[async_trait]
@@ -219,19 +235,23 @@ async fn insert_vectors(
     collection: CollectionKey,
     faces: &[FaceVector],
 ) -> StoreResult<()> {
-    let rows: Vec<i64> = faces.iter().map(|face| face.row).collect();
     let bytes: Vec<u8> =
         faces.iter().flat_map(|face| &face.vector).flat_map(|value| value.to_le_bytes()).collect();
     debug_assert!(
         faces.iter().all(|face| face.vector.len() == faces[0].vector.len()),
         "vectors of one image differ in length"
     );
-    let bytes_per_vector = (bytes.len() / faces.len()) as i64;
+    let bytes_per_vector = bytes.len() / faces.len();
+    let rows = faces
+        .iter()
+        .zip(bytes.chunks_exact(bytes_per_vector))
+        .map(|(face, vector)| json!([face.row, checksum(face.row, vector)]));
+    let rows = Value::Array(rows.collect()).to_string();
     sqlx::query(INSERT_VECTORS)
         .bind(collection.0)
-        .bind(json_of_rows(&rows))
+        .bind(rows)
         .bind(bytes)
-        .bind(bytes_per_vector)
+        .bind(bytes_per_vector as i64)
         .execute(connection)
         .await?;
     Ok(())
@@ -281,16 +301,7 @@ async fn delete_rows(
     rows: &[i64],
 ) -> StoreResult<()> {
     let list = json_of_rows(rows);
-    sqlx::query(
-        "DELETE FROM vectors WHERE collection = ? AND face IN (SELECT value FROM json_each(?))",
-    )
-    .bind(collection.0)
-    .bind(&list)
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query("DELETE FROM faces WHERE id IN (SELECT value FROM json_each(?))")
-        .bind(list)
-        .execute(&mut *connection)
-        .await?;
+    sqlx::query(DELETE_VECTORS).bind(collection.0).bind(&list).execute(&mut *connection).await?;
+    sqlx::query(DELETE).bind(list).execute(&mut *connection).await?;
     add_to_counts(connection, collection, -(rows.len() as i64), 0).await
 }

@@ -66,6 +66,15 @@ impl Folder {
         Ok(folder)
     }
 
+    /// Takes a folder that holds a database.
+    pub(super) fn open_existing(path: &Path) -> Result<Self, OpenError> {
+        match fs::metadata(path.join(DATABASE)) {
+            Ok(_) => Self::open(path),
+            Err(_) if path.join(LOCK).exists() => Self::open(path),
+            Err(error) => Err(OpenError::unusable(path, error)),
+        }
+    }
+
     /// The database's path.
     pub(super) fn database(&self) -> PathBuf {
         self.path.join(DATABASE)

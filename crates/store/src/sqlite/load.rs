@@ -5,6 +5,7 @@ use futures_util::TryStreamExt;
 use sqlx::{Row, SqlitePool};
 use uuid::Uuid;
 
+use super::checksums::{decode, decode_into};
 use crate::change::FaceVector;
 use crate::error::StoreResult;
 use crate::rows::CollectionKey;
@@ -14,7 +15,7 @@ use crate::{FaceVisitor, UserVisitor};
 const PAGE_FACES: i64 = 4096;
 const PAGE_USERS: i64 = 128;
 
-const FACES: &str = "SELECT v.face, v.vector FROM vectors v
+const FACES: &str = "SELECT v.face, v.vector, v.checksum FROM vectors v
     WHERE v.collection = ?1 AND v.face > ?2 AND EXISTS (SELECT 1 FROM collections WHERE id = ?1 AND dropped = 0)
     ORDER BY v.face LIMIT ?3";
 
@@ -22,35 +23,31 @@ const LAST_OF_PAGE: &str =
     "SELECT id FROM users INDEXED BY users_in_order WHERE collection = ? AND id > ? ORDER BY id
     LIMIT 1 OFFSET ?";
 
-const USERS: &str = "SELECT f.user, v.vector
+const USERS: &str = "SELECT f.user, f.id, v.vector, v.checksum
     FROM users u INDEXED BY users_in_order CROSS JOIN faces f INDEXED BY faces_by_user ON f.user = u.id
     CROSS JOIN vectors v ON v.collection = f.collection AND v.face = f.id
     WHERE u.collection = ?1 AND u.id > ?2 AND u.id <= ?3 AND EXISTS (SELECT 1 FROM collections WHERE id = ?1 AND dropped = 0)
     ORDER BY u.id, f.id";
 
-const FACE_VECTOR: &str = "SELECT f.id, v.vector FROM faces f JOIN collections c ON c.id = f.collection AND c.dropped = 0
+const FACE_VECTOR: &str = "SELECT f.id, v.vector, v.checksum FROM faces f JOIN collections c ON c.id = f.collection AND c.dropped = 0
     JOIN vectors v ON v.collection = f.collection AND v.face = f.id WHERE f.collection = ? AND f.face_id = ?";
 
 #[cfg(test)]
 pub(super) const QUERIES: &[&str] = &[FACES, LAST_OF_PAGE, USERS, FACE_VECTOR];
-
-/// A stored vector as numbers.
-pub(super) fn decode(blob: &[u8]) -> Vec<f32> {
-    let (values, _) = blob.as_chunks::<4>();
-    values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
-}
 
 pub(super) async fn face_vector(
     database: &SqlitePool,
     collection: CollectionKey,
     face_id: Uuid,
 ) -> StoreResult<Option<FaceVector>> {
-    let found: Option<(i64, Vec<u8>)> = sqlx::query_as(FACE_VECTOR)
+    let found: Option<(i64, Vec<u8>, Option<i64>)> = sqlx::query_as(FACE_VECTOR)
         .bind(collection.0)
         .bind(face_id)
         .fetch_optional(database)
         .await?;
-    Ok(found.map(|(row, vector)| FaceVector { row, vector: decode(&vector) }))
+    found
+        .map(|(row, vector, stored)| Ok(FaceVector { row, vector: decode(row, &vector, stored)? }))
+        .transpose()
 }
 
 pub(super) async fn faces(
@@ -64,10 +61,8 @@ pub(super) async fn faces(
             sqlx::query(FACES).bind(collection.0).bind(after).bind(PAGE_FACES).fetch(database);
         let mut count = 0;
         while let Some(row) = rows.try_next().await? {
-            let (values, _) = row.try_get::<&[u8], _>(1)?.as_chunks::<4>();
-            vector.clear();
-            vector.extend(values.iter().map(|bytes| f32::from_le_bytes(*bytes)));
             after = row.try_get(0)?;
+            decode_into(after, row.try_get(1)?, row.try_get(2)?, &mut vector)?;
             count += 1;
             visit(after, &vector);
         }
@@ -112,7 +107,7 @@ async fn page_of_users(
             visit(before, &vectors);
             vectors.clear();
         }
-        vectors.push(decode(row.try_get(1)?));
+        vectors.push(decode(row.try_get(1)?, row.try_get(2)?, row.try_get(3)?)?);
     }
     if let Some(last) = current {
         visit(last, &vectors);

@@ -9,6 +9,8 @@
 )]
 
 mod associations;
+mod check;
+mod checksums;
 mod collections;
 mod error;
 mod faces;
@@ -34,6 +36,7 @@ use sqlx::SqlitePool;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
+pub use check::{Report, check};
 pub use open::{Location, OpenError};
 
 use super::change::{ChangeSink, FaceVector};

@@ -9,11 +9,12 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 
+use super::checksums;
 use super::error::classify;
 use super::folder::{Files, Folder};
 use crate::error::Failure;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
 
 /// Reads at the same time; each connection has a thread of its own that sleeps when idle.
 const READERS: u32 = 8;
@@ -131,6 +132,7 @@ pub(super) async fn open(location: &Location) -> Result<Database, OpenError> {
         }
     };
     MIGRATIONS.run(&database.writer).await?;
+    checksums::fill(&database.writer).await?;
     if let (Some(folder), Location::Directory(path)) = (&mut database.folder, location) {
         let refused = |source| OpenError::unusable(path, source);
         folder.mark_used().map_err(refused)?;

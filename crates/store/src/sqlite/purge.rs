@@ -7,7 +7,7 @@ use sqlx::SqlitePool;
 const STEP: i64 = 2000;
 
 /// In this order no row is left that refers to one that is gone.
-const DELETIONS: [&str; 5] = [
+pub(super) const DELETIONS: [&str; 5] = [
     "DELETE FROM vectors WHERE collection = ?1 AND face IN (SELECT face FROM vectors WHERE collection = ?1 LIMIT ?2)",
     "DELETE FROM faces WHERE id IN (SELECT id FROM faces WHERE collection = ?1 LIMIT ?2)",
     "DELETE FROM users WHERE id IN (SELECT id FROM users WHERE collection = ?1 LIMIT ?2)",
@@ -16,14 +16,13 @@ const DELETIONS: [&str; 5] = [
         (SELECT account, region, operation, token FROM tokens WHERE collection = ?1 LIMIT ?2)",
 ];
 
+pub(super) const DROPPED: &str = "SELECT id FROM collections WHERE dropped = 1 ORDER BY id LIMIT 1";
+
 /// Deletes some rows of a dropped collection, or the collection itself when it is empty. Says
 /// whether there may be more to do.
 pub(super) async fn step(database: &SqlitePool) -> sqlx::Result<bool> {
     let mut connection = database.acquire().await?;
-    let dropped: Option<i64> =
-        sqlx::query_scalar("SELECT id FROM collections WHERE dropped = 1 ORDER BY id LIMIT 1")
-            .fetch_optional(&mut *connection)
-            .await?;
+    let dropped: Option<i64> = sqlx::query_scalar(DROPPED).fetch_optional(&mut *connection).await?;
     let Some(collection) = dropped else { return Ok(false) };
     for deletion in DELETIONS {
         let deleted = sqlx::query(deletion)

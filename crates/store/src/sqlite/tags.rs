@@ -13,6 +13,15 @@ use crate::error::{Quota, StoreError, StoreResult};
 use crate::rows::CollectionKey;
 use crate::tenant::Tenant;
 
+const LIST: &str = "SELECT key, value FROM tags WHERE collection = ?";
+
+const COUNT: &str = "SELECT count(*) FROM tags WHERE collection = ?";
+
+const REMOVE: &str = "DELETE FROM tags WHERE collection = ? AND key = ?";
+
+#[cfg(test)]
+pub(super) const QUERIES: &[&str] = &[LIST, COUNT, REMOVE];
+
 pub(super) async fn list(
     database: &SqlitePool,
     tenant: &Tenant,
@@ -22,10 +31,7 @@ pub(super) async fn list(
     let mut snapshot = database.begin().await?;
     let collection = collections::find(&mut *snapshot, tenant, name).await?;
     let tags: Vec<(String, String)> =
-        sqlx::query_as("SELECT key, value FROM tags WHERE collection = ?")
-            .bind(collection.key.0)
-            .fetch_all(&mut *snapshot)
-            .await?;
+        sqlx::query_as(LIST).bind(collection.key.0).fetch_all(&mut *snapshot).await?;
     Ok(tags.into_iter().collect())
 }
 
@@ -43,10 +49,7 @@ pub(super) async fn insert(
             .execute(&mut *connection)
             .await?;
     }
-    let count: i64 = sqlx::query_scalar("SELECT count(*) FROM tags WHERE collection = ?")
-        .bind(collection.0)
-        .fetch_one(connection)
-        .await?;
+    let count: i64 = sqlx::query_scalar(COUNT).bind(collection.0).fetch_one(connection).await?;
     if count as usize > MAX_TAGS { Err(StoreError::Quota(Quota::Tags)) } else { Ok(()) }
 }
 
@@ -81,7 +84,7 @@ impl Write for Remove {
         let collection =
             collections::find(&mut *transaction.connection, &self.tenant, &self.name).await?;
         for key in &self.keys {
-            sqlx::query("DELETE FROM tags WHERE collection = ? AND key = ?")
+            sqlx::query(REMOVE)
                 .bind(collection.key.0)
                 .bind(key)
                 .execute(&mut *transaction.connection)

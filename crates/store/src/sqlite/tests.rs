@@ -7,11 +7,14 @@ use std::sync::Arc;
 use sqlx::SqlitePool;
 use uuid::Uuid;
 
-use super::{Location, Sqlite, associations, faces, load, tokens, users};
+use super::{
+    Location, OpenError, Report, Sqlite, associations, check, checksums, collections, faces, load,
+    purge, tags, tokens, users,
+};
 use crate::tenant::Tenant;
 use crate::{
     BoundingBox, Collection, FaceFilter, Failure, Idempotency, IndexFaces, NewCollection, NewFace,
-    PackId, Quota, Store, StoreError,
+    PackId, Quota, Store, StoreError, VectorSource as _,
 };
 
 fn tenant() -> Tenant {
@@ -200,10 +203,33 @@ async fn the_settings_that_durability_needs_are_on() {
 #[tokio::test]
 async fn no_query_scans_a_table() {
     let directory = tempfile::tempdir().unwrap();
-    let (store, _) = with_collection(&directory).await;
-    let queries =
-        [faces::QUERIES, users::QUERIES, load::QUERIES, associations::QUERIES, tokens::QUERIES];
-    for query in queries.concat() {
+    let (store, collection) = with_collection(&directory).await;
+    let mut queries: Vec<String> = [
+        associations::QUERIES,
+        checksums::QUERIES,
+        collections::QUERIES,
+        faces::QUERIES,
+        load::QUERIES,
+        purge::DELETIONS.as_slice(),
+        tags::QUERIES,
+        tokens::QUERIES,
+        users::QUERIES,
+    ]
+    .concat()
+    .into_iter()
+    .map(str::to_owned)
+    .collect();
+    // The page of ListFaces, with and without each of its conditions.
+    for bits in 0..8 {
+        let (after, user, ids) = (bits & 1 > 0, bits & 2 > 0, bits & 4 > 0);
+        let filter = FaceFilter {
+            user_id: user.then(|| "ann".to_owned()),
+            face_ids: ids.then(|| vec![Uuid::nil(); 3]),
+        };
+        let query = faces::list_query(collection.key, after.then(Uuid::nil), 10, filter).sql();
+        queries.push(query.as_str().to_owned());
+    }
+    for query in queries {
         let explain = sqlx::AssertSqlSafe(format!("EXPLAIN QUERY PLAN {query}"));
         let plan: Vec<(i64, i64, i64, String)> =
             sqlx::query_as(explain).fetch_all(&store.readers).await.unwrap();
@@ -212,8 +238,67 @@ async fn no_query_scans_a_table() {
                 !step.starts_with("SCAN") || step.contains("VIRTUAL TABLE"),
                 "{step} in {query}"
             );
-            let sorts_little = query.contains("ORDER BY wanted.key");
+            // Of the rows asked for, or of the at most hundred faces of a user.
+            let sorts_little =
+                query.contains("ORDER BY wanted.key") || query.contains("INDEXED BY faces_by_user");
             assert!(sorts_little || !step.contains("TEMP B-TREE"), "{step} in {query}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_damaged_vector_is_noticed() {
+    let directory = tempfile::tempdir().unwrap();
+    let (store, collection) = with_collection(&directory).await;
+    let faces = store.index_faces(image(&collection, 1, 3)).await.unwrap();
+    let fine = check(directory.path()).await;
+    assert!(matches!(fine, Err(OpenError::InUse(_))), "{fine:?}");
+    // One bit, in the middle of the second vector.
+    let flip = "UPDATE vectors SET vector = CAST(substr(vector, 1, 255) || x'01' || substr(vector, 257) AS BLOB) WHERE face = ?";
+    let flipped = sqlx::query(flip).bind(faces[1].row).execute(&store.writer_connection).await;
+    assert_eq!(flipped.unwrap().rows_affected(), 1);
+    let damaged =
+        |result| matches!(result, Err(StoreError::DamagedVector(row)) if row == faces[1].row);
+    let mut shown = 0;
+    assert!(damaged(store.load_faces(collection.key, &mut |_, _| shown += 1).await));
+    let vector = |index: usize| store.face_vector(collection.key, faces[index].face_id);
+    assert!(damaged(vector(1).await.map(drop)) && vector(0).await.is_ok());
+    store.close().await;
+
+    let report = check(directory.path()).await.unwrap();
+    let text = format!("the vector of face {} in collection staff is damaged", faces[1].face_id);
+    assert_eq!(report, Report { collections: 1, faces: 3, damage: vec![text] });
+    // The way out, but for a backup.
+    let store = Sqlite::open(&Location::Directory(directory.path().to_owned())).await.unwrap();
+    store.delete_faces(&collection, &[faces[1].face_id]).await.unwrap();
+    store.load_faces(collection.key, &mut |_, _| shown += 1).await.unwrap();
+    store.close().await;
+    assert!(check(directory.path()).await.unwrap().damage.is_empty());
+}
+
+#[tokio::test]
+async fn a_check_finds_what_does_not_fit_together() {
+    let directory = tempfile::tempdir().unwrap();
+    let nothing = check(&directory.path().join("none")).await;
+    assert!(matches!(nothing, Err(OpenError::Directory { .. })), "{nothing:?}");
+    assert!(!directory.path().join("none").exists(), "a check made a folder");
+    let (store, collection) = with_collection(&directory).await;
+    store.index_faces(image(&collection, 1, 3)).await.unwrap();
+    for harm in [
+        "DELETE FROM vectors WHERE face = 1",
+        "DELETE FROM faces WHERE id = 2",
+        "UPDATE collections SET user_count = 7",
+    ] {
+        sqlx::query(harm).execute(&store.writer_connection).await.unwrap();
+    }
+    store.close().await;
+    let damage = check(directory.path()).await.unwrap().damage.join("\n");
+    for expected in [
+        " has no vector",
+        "a vector of collection staff has no face",
+        "the collection staff counts 3 faces and holds 2",
+        "the collection staff counts 7 users and holds 0",
+    ] {
+        assert!(damage.contains(expected), "{expected} in {damage}");
     }
 }
