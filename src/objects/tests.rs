@@ -7,11 +7,19 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+
+use super::room::HELD_BYTES;
+use super::s3::MAX_RETRIES;
 use super::*;
 use aws_json::ErrorCode::{
     ImageTooLargeException, InternalServerError, InvalidS3ObjectException,
     ProvisionedThroughputExceededException, ThrottlingException,
 };
+use aws_json::{ApiError, ErrorCode};
 
 const NO_METADATA: &str =
     "Unable to get object metadata from S3. Check object key, region and/or access permissions.";
@@ -39,6 +47,25 @@ async fn s3(State(log): State<Log>, request: Request) -> Response {
         "/photos/bad.jpg?versionId=%21" => {
             (StatusCode::BAD_REQUEST, "<Code>InvalidArgument</Code>").into_response()
         }
+        "/photos/a//b.jpg" | "/photos//lead" | "/photos/trail/" | "/photos/a%09b%0A.jpg" => {
+            "an odd key".into_response()
+        }
+        "/photos/short.jpg" => {
+            let chunks = [Ok::<_, std::io::Error>("12345"), Err(std::io::Error::other("cut"))];
+            ([("content-length", "10")], Body::from_stream(stream::iter(chunks))).into_response()
+        }
+        "/photos/stalled.jpg" => {
+            let chunks = stream::iter([Ok::<_, Infallible>(Bytes::from_static(b"12345"))]);
+            let body = Body::from_stream(futures_util::StreamExt::chain(chunks, stream::pending()));
+            ([("content-length", MAX_S3_IMAGE.to_string())], body).into_response()
+        }
+        "/photos/redirected.jpg" => {
+            let target = format!("http://localhost:1{}", "/photos/edge.jpg");
+            (StatusCode::TEMPORARY_REDIRECT, [("location", target)]).into_response()
+        }
+        "/photos/moved.jpg" => {
+            (StatusCode::TEMPORARY_REDIRECT, [("location", "/photos/edge.jpg")]).into_response()
+        }
         "/photos/busy.jpg" => status(503),
         "/photos/broken.jpg" => status(500),
         _ => status(404),
@@ -57,7 +84,7 @@ async fn s3_server() -> (ImageSource, Log) {
         .with_secret_access_key("hush")
         .with_token("session")
         .with_region("eu-west-1");
-    (ImageSource::of(Kind::S3(Box::new(Buckets::open(builder).expect("a client")))), log)
+    (ImageSource::of(Kind::S3(Box::new(S3::open(builder).expect("a client")))), log)
 }
 
 /// An object that is a text.
@@ -71,6 +98,7 @@ async fn text(source: &ImageSource, name: &str, version: Option<&str>) -> String
 
 async fn refusal(source: &ImageSource, name: &str, version: Option<&str>) -> (ErrorCode, String) {
     let error = source.fetch("photos", name, version).await.err().expect(name);
+    let error = ApiError::from(error);
     (error.code(), error.message().expect("a text").to_owned())
 }
 
@@ -129,7 +157,7 @@ async fn each_failure_of_s3_has_its_error() {
     let busy = (ProvisionedThroughputExceededException, "S3 download limit exceeded".to_owned());
     assert_eq!(refusal(&source, "busy.jpg", None).await, busy);
     assert_eq!(refusal(&source, "broken.jpg", None).await.0, InternalServerError);
-    assert_eq!(log.lock().expect("the log").len(), 3 + 2 * (1 + MAX_RETRIES));
+    assert_eq!(log.lock().expect("the log").len(), 3 + 2 * (1 + MAX_RETRIES as usize));
 }
 
 #[tokio::test]
@@ -142,18 +170,53 @@ async fn an_unreachable_endpoint_is_our_failure() {
         .with_config(AmazonS3ConfigKey::S3Endpoint, format!("http://{free}"))
         .with_access_key_id("a")
         .with_secret_access_key("b");
-    let source = ImageSource::of(Kind::S3(Box::new(Buckets::open(builder).expect("a client"))));
+    let source = ImageSource::of(Kind::S3(Box::new(S3::open(builder).expect("a client"))));
     assert_eq!(refusal(&source, "a.jpg", None).await.0, InternalServerError);
 }
 
 #[tokio::test]
-async fn the_clients_kept_for_buckets_are_bounded() {
+async fn every_key_of_s3_is_read() {
     let (source, _) = s3_server().await;
-    let Kind::S3(buckets) = &source.kind else { unreachable!("an S3 source") };
-    for index in 0..=MAX_BUCKETS {
-        buckets.client(&format!("bucket-{index}")).expect("a client");
-        assert!(buckets.open.lock().expect("the map").len() <= MAX_BUCKETS);
+    for name in ["a//b.jpg", "/lead", "trail/", "a\tb\n.jpg"] {
+        assert_eq!(text(&source, name, None).await, "an odd key", "{name}");
     }
+    for name in ["a/./b", "../photos/edge.jpg", ".", "a/.."] {
+        assert_eq!(refusal(&source, name, None).await.0, InvalidS3ObjectException, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let (source, log) = s3_server().await;
+    for name in ["redirected.jpg", "moved.jpg"] {
+        let expected = (InvalidS3ObjectException, NO_METADATA.to_owned());
+        assert_eq!(refusal(&source, name, None).await, expected, "{name}");
+    }
+    assert_eq!(log.lock().expect("the log").len(), 2);
+}
+
+#[tokio::test]
+async fn an_object_that_breaks_off_or_stalls_is_the_clients_problem() {
+    let (source, _) = s3_server().await;
+    let expected = (InvalidS3ObjectException, NO_METADATA.to_owned());
+    assert_eq!(refusal(&source, "short.jpg", None).await, expected);
+    assert_eq!(refusal(&source, "stalled.jpg", None).await, expected);
+}
+
+#[tokio::test]
+async fn slow_objects_leave_room_for_others() {
+    let (source, _) = s3_server().await;
+    let source = Arc::new(source);
+    let slow: Vec<_> = (0..64)
+        .map(|_| {
+            let source = Arc::clone(&source);
+            tokio::spawn(async move { source.fetch("photos", "stalled.jpg", None).await })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(slow.iter().all(|fetch| !fetch.is_finished()));
+    assert_eq!(source.fetch("photos", "edge.jpg", None).await.expect("room").len(), MAX_S3_IMAGE);
+    slow.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
 fn folder() -> (tempfile::TempDir, ImageSource) {
@@ -212,6 +275,7 @@ async fn no_name_leads_out_of_its_bucket() {
         "a/./b c+d%20e.jpg",
         "a/b c+d%20e.jpg/",
         "a/b c+d%20e.jpg\0",
+        "a\tb.jpg",
         ".",
         "..",
         "/",
@@ -225,7 +289,7 @@ async fn no_name_leads_out_of_its_bucket() {
         ["", ".", "..", "...", "photos/a", "../s3/photos", "ph\0tos", "%2e%2e", "loose.jpg"]
     {
         let error = source.fetch(bucket, "secret.jpg", None).await.err().expect(bucket);
-        assert_eq!(error.code(), InvalidS3ObjectException, "{bucket}");
+        assert_eq!(ApiError::from(error).code(), InvalidS3ObjectException, "{bucket}");
     }
 }
 
@@ -261,18 +325,14 @@ async fn fetched_images_have_room_until_they_are_dropped() {
     assert!(source.fetch("photos", "large.jpg", None).await.is_ok());
 }
 
-#[tokio::test]
-async fn a_body_longer_than_it_said_is_cut_off() {
-    let chunk = || Ok::<_, object_store::Error>(Bytes::from_static(b"12345"));
-    let explain = |error| explain(error, "photos", "a.jpg");
-    assert_eq!(
-        collect(stream::iter([chunk(), chunk()]), 10, explain).await.expect("10 bytes"),
-        "1234512345"
-    );
-    let error = collect(stream::iter([chunk(), chunk(), chunk()]), 14, explain)
-        .await
-        .expect_err("15 bytes");
-    assert_eq!(error.code(), ImageTooLargeException);
+#[test]
+fn a_body_longer_than_it_said_is_cut_off() {
+    let mut arriving = Room::default().arriving();
+    arriving.expect(10).expect("small");
+    arriving.push(b"12345").expect("room");
+    arriving.push(b"12345").expect("room");
+    assert!(matches!(arriving.push(b"1"), Err(ObjectError::TooLarge)));
+    assert_eq!(&*arriving.finish(), b"1234512345");
 }
 
 #[tokio::test]

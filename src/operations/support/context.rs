@@ -70,7 +70,7 @@ impl Context {
             Place::Request(bytes) => Ok(bytes.into()),
             Place::S3 { bucket, name, version } => {
                 let version = version.as_ref().map(S3ObjectVersion::as_str);
-                self.app.images.fetch(bucket.as_str(), name.as_str(), version).await
+                Ok(self.app.images.fetch(bucket.as_str(), name.as_str(), version).await?)
             }
         }
     }
