@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use crate::config::ServeConfig;
 use crate::gallery::Gallery;
+use crate::memory;
 use crate::objects::{ImageSource, SourceError};
 use crate::packs::{Packs, pack_folder};
 use lookalike_store::{ChangeSink, OpenError, Store};
@@ -73,7 +74,12 @@ impl App {
             .api
             .search_threads
             .unwrap_or_else(|| available_parallelism().map_or(1, NonZero::get));
-        let gallery = Arc::new(Gallery::new(store.clone(), threads).map_err(StartError::Threads)?);
+        let gallery = Gallery::new(store.clone(), threads).map_err(StartError::Threads)?;
+        let limit = config.api.search_memory.map(|size| size.as_u64());
+        let gallery = Arc::new(match limit.or_else(|| memory::limit().map(|bytes| bytes / 2)) {
+            Some(bytes) => gallery.with_memory_limit(usize::try_from(bytes).unwrap_or(usize::MAX)),
+            None => gallery,
+        });
         let sink: Arc<dyn ChangeSink> = gallery.clone();
         store.subscribe(&sink);
         let packs = Arc::new(packs.await??);

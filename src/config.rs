@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+use bytesize::ByteSize;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -35,6 +36,12 @@ pub enum Command {
         /// The address that the server listens on.
         #[arg(long, env = "LOOKALIKE_LISTEN", default_value = "127.0.0.1:9340", value_parser = parse_listen)]
         listen: SocketAddr,
+    },
+    /// Verify a data folder that no server is using; exits with 1 when it is damaged.
+    Check {
+        /// Folder of the database.
+        #[arg(long, env = "LOOKALIKE_DATA", default_value = "data")]
+        data: PathBuf,
     },
     /// List, fetch and verify model packs.
     #[command(subcommand)]
@@ -147,6 +154,10 @@ pub struct ApiConfig {
     /// Search threads; as many as cores if not given.
     #[arg(long, env = "LOOKALIKE_SEARCH_THREADS", value_parser = threads())]
     pub search_threads: Option<usize>,
+    /// Memory for the vectors of searched collections, for example `2GB`; half of the machine's or
+    /// the container's if not given.
+    #[arg(long, env = "LOOKALIKE_SEARCH_MEMORY", value_name = "SIZE")]
+    pub search_memory: Option<ByteSize>,
 }
 
 /// How many threads of a kind there may be; each holds memory of its own.

@@ -6,6 +6,7 @@
 
 pub mod app;
 pub mod catalog;
+pub mod check;
 pub mod config;
 pub mod control;
 pub mod environment;
@@ -13,6 +14,7 @@ mod forward;
 pub mod gallery;
 mod listen;
 pub mod logging;
+pub mod memory;
 pub mod objects;
 pub mod operations;
 pub mod packs;

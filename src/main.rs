@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{CommandFactory as _, Parser as _};
 use lookalike::config::{Cli, Command, ServeConfig};
-use lookalike::{catalog, control, environment, logging, server};
+use lookalike::{catalog, check, control, environment, logging, server};
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -44,6 +44,7 @@ async fn run(cli: Cli) -> Result<(), AnyError> {
         None => serve(cli.serve).await,
         Some(Command::Serve(config)) => serve(*config).await,
         Some(Command::Health { listen }) => control::ask_ready(listen).await.map_err(Into::into),
+        Some(Command::Check { data }) => check::run(&data).await.map_err(Into::into),
         Some(Command::Models(command)) => catalog::run(command).await.map_err(Into::into),
     }
 }

@@ -1,7 +1,7 @@
 //! The vectors of all collections, kept in step with the store.
 //!
 //! A collection's faces (or users) are loaded when they are first searched, and then stay in memory
-//! until the collection is deleted. Changes that the store commits while they load are queued and
+//! until the collection is deleted or others need the room. Changes that the store commits while they load are queued and
 //! applied after, in order: all that the load reads is read after the queue began, so each change
 //! is either in what was read or in the queue, or in both, and applying it twice does no harm.
 
@@ -10,6 +10,8 @@ mod progress;
 mod tests;
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::watch;
@@ -17,6 +19,9 @@ use tokio::sync::watch;
 use self::progress::Progress;
 use lookalike_search::{Abandoned, Arena, Hit, Query, Scanner, VectorError, user_vector};
 use lookalike_store::{Change, ChangeSink, CollectionKey, StoreError, StoreResult, VectorSource};
+
+/// How often the memory in use is added up.
+const USES_BETWEEN_CHECKS: u64 = 256;
 
 /// Why a search has no answer.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -51,7 +56,13 @@ pub struct Gallery {
 type Key = (CollectionKey, Kind);
 
 #[derive(Default)]
-struct Members(Mutex<HashMap<Key, Member>>);
+struct Members {
+    map: Mutex<HashMap<Key, Member>>,
+    /// Bytes that all indexes may take together; one alone may take more.
+    limit: Option<usize>,
+    /// Counts uses, to order them.
+    uses: AtomicU64,
+}
 
 enum Member {
     Loading { queue: Vec<Edit>, loaded: watch::Receiver<Option<Loaded>> },
@@ -62,7 +73,11 @@ type Loaded = Result<Arc<Index>, Arc<StoreError>>;
 
 /// The vectors of one kind of one collection; the first one decides on the dimension.
 #[derive(Default)]
-struct Index(OnceLock<Arc<Arena>>);
+struct Index {
+    arena: OnceLock<Arc<Arena>>,
+    /// The last of [`Members::uses`] that was this one's.
+    used_at: AtomicU64,
+}
 
 #[derive(Debug)]
 enum Edit {
@@ -87,6 +102,13 @@ impl Gallery {
         Ok(Self { scanner: Scanner::new(threads)?, members: Arc::default(), source })
     }
 
+    /// Forgets collections, the least recently used first, where all together take more than so
+    /// many bytes.
+    #[must_use]
+    pub fn with_memory_limit(self, limit: usize) -> Self {
+        Self { members: Arc::new(Members { limit: Some(limit), ..Members::default() }), ..self }
+    }
+
     /// The `k` best faces or users of a collection whose cosine is at least `min_cosine`, highest
     /// cosine first, then lowest row.
     pub async fn search(
@@ -99,7 +121,7 @@ impl Gallery {
     ) -> Result<Vec<Hit>, SearchError> {
         let query = Query::new(vector, min_cosine, k)?;
         let index = self.index((collection, kind)).await?;
-        let Some(arena) = index.0.get() else { return Ok(Vec::new()) };
+        let Some(arena) = index.arena.get() else { return Ok(Vec::new()) };
         arena.accepts(&query)?;
         Ok(self.scanner.search(arena, query).await?)
     }
@@ -113,14 +135,14 @@ impl Gallery {
         row: i64,
     ) -> Result<Option<Vec<f32>>, SearchError> {
         let index = self.index((collection, kind)).await?;
-        Ok(index.0.get().and_then(|arena| arena.get(row)))
+        Ok(index.arena.get().and_then(|arena| arena.get(row)))
     }
 
     /// Size of what is in memory.
     pub fn size(&self) -> GallerySize {
         let ready: Vec<Arc<Index>> =
             self.members.lock().values().filter_map(Member::ready).collect();
-        let arenas = || ready.iter().filter_map(|index| index.0.get());
+        let arenas = || ready.iter().filter_map(|index| index.arena.get());
         GallerySize {
             collections: ready.len(),
             vectors: arenas().map(|arena| arena.len()).sum(),
@@ -130,6 +152,12 @@ impl Gallery {
 
     /// The index of a collection; loads it if nobody has yet, waits if somebody does.
     async fn index(&self, key: Key) -> Result<Arc<Index>, SearchError> {
+        let index = self.find_or_load(key).await?;
+        self.members.touch(&index);
+        Ok(index)
+    }
+
+    async fn find_or_load(&self, key: Key) -> Result<Arc<Index>, SearchError> {
         let mut loaded = {
             let mut members = self.members.lock();
             match members.get(&key) {
@@ -155,29 +183,15 @@ impl Gallery {
 impl ChangeSink for Gallery {
     fn committed(&self, changes: &[Change]) {
         for change in changes {
-            match change {
-                Change::FacesAdded { collection, faces } => {
-                    self.members.apply((*collection, Kind::Faces), || {
-                        faces.iter().map(|face| Edit::Put(face.row, face.vector.clone())).collect()
-                    });
-                }
-                Change::FacesRemoved { collection, rows } => {
-                    self.members.apply((*collection, Kind::Faces), || {
-                        rows.iter().map(|&row| Edit::Remove(row)).collect()
-                    });
-                }
-                Change::UserFaces { collection, user, vectors } => {
-                    self.members
-                        .apply((*collection, Kind::Users), || vec![user_edit(*user, vectors)]);
-                }
-                Change::UserRemoved { collection, user } => {
-                    self.members.apply((*collection, Kind::Users), || vec![Edit::Remove(*user)]);
-                }
-                Change::CollectionDropped { collection } => {
-                    let mut members = self.members.lock();
-                    members.remove(&(*collection, Kind::Faces));
-                    members.remove(&(*collection, Kind::Users));
-                }
+            let applied = catch_unwind(AssertUnwindSafe(|| self.members.apply_change(change)));
+            if applied.is_err() {
+                let collection = change.collection();
+                tracing::error!(
+                    collection = collection.0,
+                    "a change could not be applied in memory: the collection is loaded again when it \
+                     is searched next"
+                );
+                self.members.forget_collection(collection);
             }
         }
     }
@@ -190,7 +204,78 @@ fn user_edit(user: i64, faces: &[Vec<f32>]) -> Edit {
 
 impl Members {
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, Member>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.map.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn apply_change(&self, change: &Change) {
+        match change {
+            Change::FacesAdded { collection, faces } => {
+                self.apply((*collection, Kind::Faces), || {
+                    faces.iter().map(|face| Edit::Put(face.row, face.vector.clone())).collect()
+                });
+            }
+            Change::FacesRemoved { collection, rows } => {
+                self.apply((*collection, Kind::Faces), || {
+                    rows.iter().map(|&row| Edit::Remove(row)).collect()
+                });
+            }
+            Change::UserFaces { collection, user, vectors } => {
+                self.apply((*collection, Kind::Users), || vec![user_edit(*user, vectors)]);
+            }
+            Change::UserRemoved { collection, user } => {
+                self.apply((*collection, Kind::Users), || vec![Edit::Remove(*user)]);
+            }
+            Change::CollectionDropped { collection } => {
+                self.forget_collection(*collection);
+            }
+        }
+    }
+
+    fn forget_collection(&self, collection: CollectionKey) {
+        let mut members = self.lock();
+        members.remove(&(collection, Kind::Faces));
+        members.remove(&(collection, Kind::Users));
+    }
+
+    /// Counts a use of an index, and now and then what it has grown by.
+    fn touch(&self, index: &Index) {
+        let use_number = self.uses.fetch_add(1, Relaxed) + 1;
+        index.used_at.store(use_number, Relaxed);
+        if use_number.is_multiple_of(USES_BETWEEN_CHECKS) {
+            self.keep_within_limit();
+        }
+    }
+
+    /// Forgets the least recently used indexes until the rest is within the limit. Searches under
+    /// way keep what they have; the next ones load it again.
+    fn keep_within_limit(&self) {
+        let Some(limit) = self.limit else { return };
+        let ready: Vec<(Key, Arc<Index>)> =
+            self.lock().iter().filter_map(|(key, member)| Some((*key, member.ready()?))).collect();
+        // Without the lock, as an index may have to wait for its writer.
+        let mut ready: Vec<_> = ready
+            .into_iter()
+            .map(|(key, index)| (index.used_at.load(Relaxed), index.memory_bytes(), key, index))
+            .collect();
+        ready.sort_unstable_by_key(|(used_at, ..)| std::cmp::Reverse(*used_at));
+        let mut bytes = 0;
+        for (rank, (_, size, key, index)) in ready.into_iter().enumerate() {
+            bytes += size;
+            if rank > 0 && bytes > limit {
+                bytes -= size;
+                tracing::info!(
+                    collection = key.0.0,
+                    kind = ?key.1,
+                    bytes = size,
+                    "forgot a collection that was not searched for long: see --search-memory"
+                );
+                let mut members = self.lock();
+                let now = members.get(&key).and_then(Member::ready);
+                if now.is_some_and(|now| Arc::ptr_eq(&now, &index)) {
+                    members.remove(&key);
+                }
+            }
+        }
     }
 
     /// Applies edits to a loaded index, queues them for one that loads; one that is not in memory
@@ -217,12 +302,16 @@ impl Member {
 }
 
 impl Index {
+    fn memory_bytes(&self) -> usize {
+        self.arena.get().map_or(0, |arena| arena.memory_bytes())
+    }
+
     fn apply(&self, edits: Vec<Edit>) {
         for edit in edits {
             match edit {
                 Edit::Put(row, vector) => self.put(row, &vector),
                 Edit::Remove(row) => {
-                    self.0.get().map(|arena| arena.remove(row));
+                    self.arena.get().map(|arena| arena.remove(row));
                 }
             }
         }
@@ -232,7 +321,7 @@ impl Index {
         if vector.is_empty() {
             return tracing::error!(row, "a stored vector is empty; it will not be found");
         }
-        let arena = self.0.get_or_init(|| Arc::new(Arena::new(vector.len())));
+        let arena = self.arena.get_or_init(|| Arc::new(Arena::new(vector.len())));
         if let Err(error) = arena.insert(row, vector) {
             tracing::error!(row, %error, "a stored vector cannot be searched");
         }
@@ -254,6 +343,8 @@ impl Load {
         let loaded = match outcome {
             Ok(Some(())) => {
                 self.replay(&index);
+                self.members.touch(&index);
+                self.members.keep_within_limit();
                 Ok(index)
             }
             // Deleted since the search asked for it: nothing is found and, as nobody would ever

@@ -160,15 +160,16 @@ impl Chunk {
         if rows <= self.capacity {
             return;
         }
-        let before = self.capacity;
-        self.capacity = rows.next_power_of_two().max(FIRST_ROWS);
-        self.coarse.grow(self.capacity / BLOCK * block_bytes(self.padded));
-        self.low.grow(self.capacity * self.padded / 2);
-        self.vectors.resize(self.capacity * self.padded, 0.0);
-        self.ids.resize(self.capacity, 0);
-        for row in before..self.capacity {
+        let capacity = rows.next_power_of_two().max(FIRST_ROWS);
+        self.coarse.grow(capacity / BLOCK * block_bytes(self.padded));
+        self.low.grow(capacity * self.padded / 2);
+        self.vectors.resize(capacity * self.padded, 0.0);
+        self.ids.resize(capacity, 0);
+        for row in self.capacity..capacity {
             self.clear(row);
         }
+        // Last, so that a growth that fails half way is begun again by the next write.
+        self.capacity = capacity;
     }
 
     fn terms(&self, row: usize) -> Terms {

@@ -27,6 +27,19 @@ pub enum Change {
     CollectionDropped { collection: CollectionKey },
 }
 
+impl Change {
+    /// The collection that changed.
+    pub fn collection(&self) -> CollectionKey {
+        match self {
+            Self::FacesAdded { collection, .. }
+            | Self::FacesRemoved { collection, .. }
+            | Self::UserFaces { collection, .. }
+            | Self::UserRemoved { collection, .. }
+            | Self::CollectionDropped { collection } => *collection,
+        }
+    }
+}
+
 /// Takes committed changes.
 pub trait ChangeSink: Send + Sync {
     /// Called in commit order, after the changes are durable and before the writes that made them

@@ -229,6 +229,53 @@ async fn a_failed_load_is_tried_again() {
 }
 
 #[tokio::test]
+async fn what_was_not_searched_for_long_makes_room() {
+    let vectors = scattered(100, DIMENSION);
+    let shelf = Arc::new(Shelf::default());
+    shelf.faces.lock().unwrap().extend((0i64..).zip(vectors.iter().cloned()));
+    let gallery = Gallery::new(Arc::clone(&shelf) as Arc<dyn VectorSource>, 2).unwrap();
+    let search = async |gallery: &Gallery, key| {
+        ids(&gallery.search(CollectionKey(key), Kind::Faces, &vectors[3], 0.999, 1).await.unwrap())
+    };
+    assert_eq!(search(&gallery, 1).await, [3]);
+    let one = gallery.size().bytes;
+    // Room for two and a half.
+    let gallery = gallery.with_memory_limit(one * 5 / 2);
+    for key in [1, 2, 1, 3] {
+        assert_eq!(search(&gallery, key).await, [3]);
+    }
+    assert_eq!((gallery.size().collections, gallery.size().bytes), (2, 2 * one));
+    let loads = || shelf.loads.load(Relaxed);
+    let before = loads();
+    for (key, loaded) in [(1, 0), (3, 0), (2, 1), (1, 2)] {
+        assert_eq!(search(&gallery, key).await, [3]);
+        assert_eq!(loads() - before, loaded, "collection {key}");
+    }
+    // One that is larger than the limit is searched all the same.
+    let small = Gallery::new(Arc::clone(&shelf) as Arc<dyn VectorSource>, 2).unwrap();
+    let small = small.with_memory_limit(1);
+    assert_eq!(search(&small, 1).await, [3]);
+    assert_eq!(search(&small, 2).await, [3]);
+    assert_eq!(small.size().collections, 1);
+}
+
+#[tokio::test]
+async fn a_panic_in_memory_is_mended_from_the_store() {
+    let vectors = scattered(2, DIMENSION);
+    let world = World::over(Arc::default());
+    assert!(world.search(Kind::Faces, &vectors[0], -1.0, 5).await.is_empty());
+    // More components than an arena takes: it panics on the first of them.
+    world.add(1, &vec![0.001; 1 << 20]);
+    world.add(2, &vectors[0]);
+    let broken = world.gallery.search(COLLECTION, Kind::Faces, &vectors[0], 0.0, 1).await;
+    assert!(matches!(broken, Err(SearchError::Abandoned(_))), "{broken:?}");
+    world.remove(1);
+    assert_eq!(world.search(Kind::Faces, &vectors[0], 0.999, 5).await, [2]);
+    world.add(3, &vectors[1]);
+    assert_eq!(world.search(Kind::Faces, &vectors[1], 0.999, 5).await, [3]);
+}
+
+#[tokio::test]
 async fn a_query_of_another_dimension_is_refused() {
     let world = World::over(Arc::default());
     let vectors = scattered(1, DIMENSION);
