@@ -33,8 +33,21 @@ pub use scanner::{Abandoned, Scanner};
 pub use user::user_vector;
 
 /// The cosine of two unit vectors, computed as every search computes it.
+///
+/// # Panics
+/// If they differ in length.
 pub fn cosine(a: &[f32], b: &[f32]) -> f32 {
-    simd::Isa::best().dot(a, b)
+    assert_eq!(a.len(), b.len(), "vectors of two lengths");
+    let isa = simd::Isa::best();
+    if a.len().is_multiple_of(codes::PAD) {
+        return isa.dot(a, b);
+    }
+    let padded = |vector: &[f32]| {
+        let mut padded = vector.to_vec();
+        padded.resize(vector.len().next_multiple_of(codes::PAD), 0.0);
+        padded
+    };
+    isa.dot(&padded(a), &padded(b))
 }
 
 /// Why a vector cannot be stored or searched.

@@ -62,6 +62,8 @@ pub enum VisionError {
     Network { network: &'static str, problem: String },
     #[error("a worker thread could not be started: {0}")]
     Thread(#[from] std::io::Error),
+    #[error("a worker thread panicked while it loaded the networks: {0}")]
+    Panicked(String),
     #[error("inference failed: {0}")]
     Inference(#[from] ort::Error),
 }

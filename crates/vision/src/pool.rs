@@ -60,6 +60,14 @@ impl Vision {
     /// Loads and warms the networks on every worker, all workers at once, and returns when the last
     /// is ready.
     pub fn load(pack: Pack, options: VisionOptions) -> Result<Self, VisionError> {
+        Self::load_with(pack, options, Networks::load)
+    }
+
+    fn load_with(
+        pack: Pack,
+        options: VisionOptions,
+        load: fn(&Arc<Pack>, &ModelBytes) -> Result<Networks, VisionError>,
+    ) -> Result<Self, VisionError> {
         runtime::init(None)?;
         let bytes = Arc::new(ModelBytes::read(&pack)?);
         let pack = Arc::new(pack);
@@ -71,7 +79,9 @@ impl Vision {
                 let (pack, bytes, waiting, ready) =
                     (Arc::clone(&pack), Arc::clone(&bytes), Arc::clone(&waiting), ready.clone());
                 thread::Builder::new().name(format!("vision-{index}")).spawn(move || {
-                    let networks = Networks::load(&pack, &bytes);
+                    // A worker that fell silent would leave a server with fewer of them, or none.
+                    let networks = catch_unwind(AssertUnwindSafe(|| load(&pack, &bytes)))
+                        .unwrap_or_else(|panic| Err(VisionError::Panicked(describe(&*panic))));
                     drop(bytes);
                     match networks {
                         Ok(networks) => {
@@ -246,6 +256,14 @@ mod tests {
         // Behind the abandoned job in the queue.
         assert_eq!(vision.run(count(&ran)).await, Ok(1));
         assert_eq!(ran.load(Ordering::SeqCst), 2);
+    }
+
+    #[test]
+    fn a_panic_while_loading_is_an_error() {
+        init_runtime();
+        let options = VisionOptions { workers: 2, queue: 1 };
+        let error = Vision::load_with(default_pack(), options, |_, _| panic!("boom"));
+        assert!(matches!(error, Err(VisionError::Panicked(text)) if text == "boom"));
     }
 
     #[test]
