@@ -6,7 +6,7 @@ SIDE = 64
 """Side of the crop in pixels."""
 SCALE = 0.6
 """How far the alignment template is shrunk in the crop, so that it shows what is around."""
-THRESHOLD = 0.3
+THRESHOLD = 0.25
 """Detector score from which a find gets the second look."""
 FIGURES = data.WORK / "verifier.json"
 """The calibration of the last export."""
