@@ -24,6 +24,7 @@ STEPS = {
     "export-verifier": ("recipe.verifier.export", "write the verifier's ONNX and fit Confidence"),
     "evaluate": ("recipe.pack.evaluate", "measure the pack on held-out images"),
     "pack": ("recipe.pack.write", "write pack.toml and CARD.md"),
+    "golden": ("recipe.served.golden", "write what the server's test compares with"),
     "examine": ("recipe.served.exam", "judge the pack on photographs"),
 }
 """Module and help of each step, in the order that `recipe all` runs them.
