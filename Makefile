@@ -70,7 +70,7 @@ bench-side-by-side: bench-engine
 bench-connections: build
 	$(PYTHON) benches/hostile_connections.py
 
-check: lint doc ## Licences, banned and unused dependencies on top of lint and doc
+check: lint doc ## Licenses, banned and unused dependencies on top of lint and doc
 	cargo install --locked --quiet --root $(CACHE)/tools cargo-deny@0.20.2 cargo-machete@0.9.2
 	$(CACHE)/tools/bin/cargo-deny check licenses bans sources
 	$(CACHE)/tools/bin/cargo-machete
