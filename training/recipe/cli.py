@@ -10,6 +10,7 @@ from importlib import import_module
 STEPS = {
     "prepare": ("recipe.prepare", "detect, align and cache every face, once"),
     "train-embedder": ("recipe.embedder.train", "train the embedder"),
+    "embed-clean": ("recipe.embedder.targets", "the teacher's vectors of the clean faces"),
     "look": ("recipe.detector.photographs", "let the teacher look at photographs several times"),
     "mine": ("recipe.detector.mine", "find what the pack's detector wrongly takes for faces"),
     "train-detector": ("recipe.detector.train", "train the detector"),
@@ -18,6 +19,8 @@ STEPS = {
     "train-analyzer": ("recipe.analyzer.train", "train the analyzer"),
     "export-analyzer": ("recipe.analyzer.export", "calibrate the analyzer and write its ONNX"),
     "export-detector": ("recipe.detector.export", "write the detector's ONNX"),
+    "cut-nonfaces": ("recipe.embedder.nonfaces", "cut crops from photos without people"),
+    "solve-embedder": ("recipe.embedder.solve", "solve the last layer for damaged faces"),
     "export-embedder": ("recipe.embedder.export", "write the embedder's ONNX"),
     "propose": ("recipe.verifier.views", "cut out what detectors find"),
     "train-verifier": ("recipe.verifier.train", "train the verifier on it"),

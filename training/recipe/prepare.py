@@ -17,8 +17,8 @@ from tqdm import tqdm
 from recipe.common import data, geometry
 from recipe.detector import yunet
 
-MARGINS = (0.0, 0.3)
-"""Tight crops are also tried with a margin: the teacher misses faces that fill the frame."""
+SURE = 0.8
+"""Score of a single face from which no other margin is tried."""
 LEAST_FACE = 24.0
 """Faces of crowd images narrower than this, in source pixels, are left out."""
 
@@ -40,7 +40,7 @@ def prominent(faces: yunet.Faces, shape: tuple[int, ...]) -> yunet.Faces:
 def faces_of(image: np.ndarray, source: data.Source) -> yunet.Faces:
     """The teacher's faces of one image, from the margin that it is surest about."""
     best = yunet.Faces(np.zeros((0, 4)), np.zeros((0, 5, 2)), np.zeros(0))
-    for margin in MARGINS:
+    for margin in source.margins:
         faces = teacher()(image, source.side, margin)
         if source.single:
             faces = prominent(faces, image.shape)
@@ -48,6 +48,8 @@ def faces_of(image: np.ndarray, source: data.Source) -> yunet.Faces:
             faces = faces.take(np.flatnonzero(np.ptp(faces.boxes[:, ::2], axis=1) >= LEAST_FACE))
         if faces.scores.sum() > best.scores.sum():
             best = faces
+        if source.single and len(best) and best.scores[0] >= SURE:
+            break
     return best
 
 
@@ -81,12 +83,14 @@ def process(job: Job) -> list[dict[str, object]]:
     return rows
 
 
-def jobs(identity: dict[str, int], keys: list[tuple[int, int]]) -> Iterator[Job]:
+def jobs(identity: dict[tuple[str, str], int], keys: list[tuple[int, int]]) -> Iterator[Job]:
     """Every image; its (split, identity) is appended to `keys` in the same order."""
     for source in data.SOURCES:
         for file, encoded in data.read_images(source.name):
-            person = identity.get(file, -1) if source.name == "celeba-9k" else -1
+            person = identity.get((source.name, file), -1)
             key = f"identity {person}".encode() if person >= 0 else encoded
+            if source.name == "identities":
+                key = f"family {file.split('_')[0]}".encode()  # relatives look alike
             keys.append((data.split_of(key), person))
             yield source, file, encoded
 
@@ -104,9 +108,8 @@ def execute(options: argparse.Namespace) -> None:
         print("prepare: the cache is there")
         return
 
-    identity = {file: int(row["identity"]) for file, row in data.celeba_rows().items()}
     keys: list[tuple[int, int]] = []
-    todo = list(jobs(identity, keys))
+    todo = list(jobs(data.people(), keys))
     rows, raw = [], (data.WORK / "crops.raw").open("wb")
     with ProcessPoolExecutor(options.processes) as pool, raw:
         results = pool.map(process, todo, chunksize=64)

@@ -33,6 +33,9 @@ class Source:
     """The longest side, in pixels, that an image is resized to before detection."""
     single: bool
     """Whether an image shows one person, so that only the most prominent face counts."""
+    margins: tuple[float, ...] = (0.0, 0.3)
+    """Margins around the image that the teacher tries, as shares of the longest side: it misses
+    faces that fill the frame."""
 
 
 SOURCES = (
@@ -42,9 +45,13 @@ SOURCES = (
     Source("film-faces", 256, single=False),
     Source("synthetic-faces", 256, single=True),
     Source("fer-emotions", 192, single=True),
+    Source("identities", 192, single=True, margins=(0.25,)),
     Source("photos", 640, single=False),
 )
 """`photos` is a place for a user's own images; it is skipped when absent."""
+
+FIRST_IDENTITY = 1_000_000
+"""Number of the first person of `identities`, beyond CelebA's."""
 
 SOURCE_IDS = {source.name: index for index, source in enumerate(SOURCES)}
 
@@ -78,6 +85,15 @@ def celeba_rows() -> dict[str, dict[str, str]]:
         return {}
     with path.open(newline="") as handle:
         return {row["file"]: row for row in csv.DictReader(handle)}
+
+
+def people() -> dict[tuple[str, str], int]:
+    """The number of the person in an image by (source, file), where it is labeled."""
+    known = {("celeba-9k", file): int(row["identity"]) for file, row in celeba_rows().items()}
+    files = [file for file, _ in read_images("identities")]
+    names = sorted({file.split("/")[0] for file in files})
+    numbers = {name: FIRST_IDENTITY + index for index, name in enumerate(names)}
+    return known | {("identities", file): numbers[file.split("/")[0]] for file in files}
 
 
 def split_of(key: bytes) -> int:

@@ -15,6 +15,8 @@ import numpy as np
 from recipe.common import data, geometry
 from recipe.detector import yunet
 
+UNFIT = ("fer-emotions", "identities")
+"""Sources that hold no whole photos: faces too small, or cut tightly."""
 Rng = np.random.Generator
 SIDE = 320
 
@@ -65,7 +67,8 @@ class Composer:
         faces = np.load(data.WORK / "faces.npz")
         self.source, self.name, self.matrix = faces["source"], faces["name"], faces["matrix"]
         self.box, self.points, self.score = faces["box"], faces["landmarks"], faces["score"]
-        usable = (self.source != data.SOURCE_IDS["fer-emotions"]) & (faces["split"] == split)
+        unfit = [data.SOURCE_IDS[name] for name in UNFIT]
+        usable = ~np.isin(self.source, unfit) & (faces["split"] == split)
         self.pool = np.flatnonzero(usable & (self.score > 0.6))
         self.wides = np.load(data.WORK / "crops.npy", mmap_mode="r")
         self.backgrounds = backgrounds(held_out)
@@ -78,7 +81,7 @@ class Composer:
             rows.setdefault((int(self.source[row]), str(self.name[row])), []).append(row)
         photos = []
         for source in data.SOURCES:
-            if source.name != "fer-emotions":
+            if source.name not in UNFIT:
                 for name, encoded in data.read_images(source.name):
                     found = rows.get((data.SOURCE_IDS[source.name], name))
                     if found:

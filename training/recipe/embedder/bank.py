@@ -23,8 +23,17 @@ CHUNK = 32
 """Views drawn at a time; they and their mirror images fill twice as many rows."""
 STEP = 1 / 20
 """Maps are kept standardized, in steps of this many standard deviations, up to 6 on either side."""
-SHARPER = {"utkface": 2.0, "synthetic-faces": 4.0, "masks": 1.5, "fer-emotions": 0.25}
-"""How often a source is drawn, relative to its faces: clear photos more, tiny gray ones less."""
+SHARPER = {
+    "utkface": 2.0,
+    "synthetic-faces": 4.0,
+    "masks": 1.5,
+    "fer-emotions": 0.25,
+    "identities": 0.0,
+}
+"""How often a source is drawn, relative to its faces: clear photos more, tiny gray ones less.
+
+The labeled people of `identities` come in when the last layer is solved.
+"""
 MOST_LOOKS = 4
 """How often a row may be used on average; with more, the network memorizes the rows."""
 

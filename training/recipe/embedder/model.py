@@ -6,6 +6,7 @@ since ONNX Runtime computes it inside the convolution; PReLU costs half as much 
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from recipe.common.layers import Block, conv
@@ -14,6 +15,8 @@ STEM = 32
 WIDTHS = (64, 128, 256)
 DEPTHS = (1, 2, 1)
 HEAD = 512
+HIDDEN = 512
+"""Random features from which the quality is read."""
 SIDE, GRID = 112, 7
 """Side of the crop and of the last feature map."""
 
@@ -44,5 +47,30 @@ class Embedder(nn.Module):
             maps.append(x)
         return maps
 
+    def features(self, x: Tensor) -> Tensor:
+        """The gathered map, then the mean of the head [N, 1024]."""
+        *_, head, gathered = self.maps(x)
+        return torch.cat([gathered.flatten(1), head.mean((2, 3))], 1)
+
     def forward(self, x: Tensor) -> Tensor:
         return self.linear(self.maps(x)[-1].flatten(1))
+
+
+class Rated(nn.Module):
+    """An embedder that rates its views: embeddings [N, 128], not yet of unit length, and quality.
+
+    Quality [N, 1], 0..1, is the cosine that the embedding is expected to have to that of a clean,
+    upright photo of the same face.
+    """
+
+    def __init__(self, embedder: Embedder) -> None:
+        super().__init__()
+        self.embedder = embedder
+        self.linear = nn.Linear(2 * HEAD, 128)
+        self.quality = nn.Sequential(
+            nn.Linear(2 * HEAD, HIDDEN + 2), nn.ReLU(), nn.Linear(HIDDEN + 2, 1)
+        )
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        seen = self.embedder.features(x)
+        return self.linear(seen), torch.sigmoid(self.quality(seen))

@@ -15,7 +15,8 @@ def held_out(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Aligned crops [N, 112, 112, 3] and identities [N] of the CelebA faces in `splits`."""
     faces = np.load(data.WORK / "faces.npz")
-    index = np.flatnonzero((faces["identity"] >= 0) & np.isin(faces["split"], splits))
+    celeba = faces["source"] == data.SOURCE_IDS["celeba-9k"]
+    index = np.flatnonzero(celeba & np.isin(faces["split"], splits))
     wides = np.load(data.WORK / "crops.npy", mmap_mode="r")
     return np.stack([views.aligned(wides[i]) for i in index]), faces["identity"][index]
 

@@ -20,17 +20,23 @@ def aligned(wide: np.ndarray) -> np.ndarray:
     return cv2.warpAffine(wide, TO_CENTRE, (SIDE, SIDE))
 
 
-def jittered(wide: np.ndarray, rng: Rng) -> np.ndarray:
-    """An aligned crop whose landmarks were a little wrong; sometimes mirrored."""
-    angle, zoom = np.radians(rng.normal(0, 3)), np.exp(rng.normal(0, 0.03))
+def jittered(wide: np.ndarray, rng: Rng, placed: np.ndarray | None = None) -> np.ndarray:
+    """An aligned crop whose landmarks were a little wrong; sometimes mirrored.
+
+    The affine transform `placed` [2, 3] of the crop comes last.
+    """
+    more = 2.0 if rng.random() < 0.2 else 1.0
+    angle, zoom = np.radians(rng.normal(0, 3 * more)), np.exp(rng.normal(0, 0.03 * more))
     stretch = np.exp(rng.normal(0, 0.05)) if rng.random() < 0.4 else 1.0
     cosine, sine = np.cos(angle) * zoom, np.sin(angle) * zoom
     linear = np.array([[cosine * stretch, -sine], [sine * stretch, cosine]])
     if rng.random() < 0.5:
         linear[:, 0] *= -1
     middle = np.array([SIDE / 2, SIDE / 2])
-    shift = middle - linear @ middle + rng.normal(0, 1.5, 2)
+    shift = middle - linear @ middle + rng.normal(0, 1.5 * more, 2)
     matrix = geometry.compose(np.column_stack([linear, shift]), TO_CENTRE)
+    if placed is not None:
+        matrix = geometry.compose(placed, matrix)
     return cv2.warpAffine(wide, matrix, (SIDE, SIDE))
 
 

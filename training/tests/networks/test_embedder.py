@@ -11,11 +11,11 @@ from randomized import randomized
 from recipe.common import onnx_export
 from recipe.embedder import export, teacher, train
 from recipe.embedder.bank import Bank
-from recipe.embedder.model import Embedder
+from recipe.embedder.model import Embedder, Rated
 
 
 def test_the_exported_embedder_matches_pytorch(tmp_path: Path) -> None:
-    model = randomized(Embedder())
+    model = randomized(Rated(Embedder()))
     export.write(model, tmp_path / "e.onnx")
     faces = torch.rand(3, 3, 112, 112) * 2 - 1
     assert onnx_export.largest_difference(model, tmp_path / "e.onnx", faces) < 1e-3
