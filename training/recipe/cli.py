@@ -22,12 +22,14 @@ STEPS = {
     "cut-nonfaces": ("recipe.embedder.nonfaces", "cut crops from photos without people"),
     "solve-embedder": ("recipe.embedder.solve", "solve the last layer for damaged faces"),
     "export-embedder": ("recipe.embedder.export", "write the embedder's ONNX"),
+    "calibrate-embedder": ("recipe.embedder.calibrate", "fit the weights of views and Similarity"),
     "propose": ("recipe.verifier.views", "cut out what detectors find"),
     "train-verifier": ("recipe.verifier.train", "train the verifier on it"),
     "export-verifier": ("recipe.verifier.export", "write the verifier's ONNX and fit Confidence"),
     "evaluate": ("recipe.pack.evaluate", "measure the pack on held-out images"),
     "pack": ("recipe.pack.write", "write pack.toml and CARD.md"),
     "golden": ("recipe.served.golden", "write what the server's test compares with"),
+    "examine-conditions": ("recipe.embedder.conditions", "judge the embedder on spoiled photos"),
     "examine": ("recipe.served.exam", "judge the pack on photographs"),
 }
 """Module and help of each step, in the order that `recipe all` runs them.

@@ -58,6 +58,13 @@ def fit(impostors: np.ndarray) -> Curve:
     return Curve(tuple(round(value, 4) for value in cosine), tuple(similarity))
 
 
+def raised(curve: Curve, level: float, cosine: float) -> Curve:
+    """The curve moved so that `level` is at `cosine`; its ends stay."""
+    change = cosine - curve.cosine[curve.similarity.index(level)]
+    moved = [round(value + change, 4) for value in curve.cosine[2:-1]]
+    return Curve((*curve.cosine[:2], *moved, curve.cosine[-1]), curve.similarity)
+
+
 def table(curve: Curve, impostors: np.ndarray, genuine: np.ndarray) -> list[dict[str, float]]:
     """Measured false-match and miss rate at each level of LEVELS."""
     false, true = np.sort(curve(impostors)), np.sort(curve(genuine))

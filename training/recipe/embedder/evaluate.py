@@ -2,41 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from recipe.common import data
 from recipe.embedder import calibration, teacher, verification, views
+from recipe.embedder.rater import Rater, Weights, calibrated
 
 RACES = {"0": "white", "1": "black", "2": "Asian", "3": "Indian", "4": "others"}
 AGES = ((12, "0-12 years"), (25, "13-25 years"), (50, "26-50 years"), (200, "over 50 years"))
 """UTKFace's own labels."""
 
-MEAN = STD = np.full(3, 127.5, np.float32)
-"""The input of the pack's own embedder."""
-FLIP = True
-"""Whether the server embeds the mirror image too and adds both: steadier, twice the time."""
+Embed = Callable[[np.ndarray], np.ndarray]
+"""From aligned crops [N, 112, 112, 3] to embeddings [N, 128]."""
 
 
-def embed(network: teacher.Embedder, crops: np.ndarray, flip: bool = False) -> np.ndarray:
-    """Unit embeddings of many crops, a few at a time; with `flip` as the server computes them."""
-    one = np.concatenate([network(crops[i : i + 32]) for i in range(0, len(crops), 32)])
-    if not flip:
-        return one
-    both = one + embed(network, np.ascontiguousarray(crops[:, :, ::-1]))
-    return both / np.linalg.norm(both, axis=1, keepdims=True)
+def embed(network: Embed, crops: np.ndarray) -> np.ndarray:
+    """Embeddings of many crops, a few at a time."""
+    return np.concatenate([network(crops[i : i + 32]) for i in range(0, len(crops), 32)])
 
 
 class People:
     """Embeddings by one network of the held-out CelebA people."""
 
-    def __init__(self, network: teacher.Embedder, flip: bool = False):
+    def __init__(self, network: Embed):
         parts = {split: verification.held_out((split,)) for split in (data.CALIBRATION, data.TEST)}
         self.identities = {split: people for split, (_, people) in parts.items()}
-        self.embeddings = {
-            split: embed(network, crops, flip) for split, (crops, _) in parts.items()
-        }
+        self.embeddings = {split: embed(network, crops) for split, (crops, _) in parts.items()}
 
     def curve(self) -> calibration.Curve:
         """The similarity curve, fit on the calibration split."""
@@ -49,16 +43,14 @@ class People:
         index, same = verification.pairs(np.concatenate(list(self.identities.values())))
         return verification.accuracy(np.concatenate(list(self.embeddings.values())), index, same)
 
-    def figures(self, curve: calibration.Curve) -> dict[str, object]:
-        """Verification on both splits; false matches and misses on the test split."""
-        pairs = calibration.all_pairs(self.embeddings[data.TEST], self.identities[data.TEST])
-        return {
-            "verification": self.verification(),
-            "table": calibration.table(curve, *pairs),
-        }
+    def table(self, curve: calibration.Curve) -> list[dict[str, float]]:
+        """False matches and misses on the test split."""
+        split = data.TEST
+        pairs = calibration.all_pairs(self.embeddings[split], self.identities[split])
+        return calibration.table(curve, *pairs)
 
 
-def groups(mine: teacher.Embedder, reference: teacher.Embedder, most: int = 150) -> dict[str, dict]:
+def groups(mine: Embed, reference: Embed, most: int = 150) -> dict[str, dict]:
     """Mean cosine to the teacher in groups of the test split: age and race by UTKFace, masks."""
     faces = np.load(data.WORK / "faces.npz")
     wides = np.load(data.WORK / "crops.npy", mmap_mode="r")
@@ -85,20 +77,18 @@ def groups(mine: teacher.Embedder, reference: teacher.Embedder, most: int = 150)
 
 def measure(pack: Path) -> dict[str, object]:
     """Figures of the pack's embedder and of the teacher on the same pairs."""
-    mine, reference = teacher.Embedder(pack / "embedder.onnx", MEAN, STD), teacher.Embedder()
-    people, taught, served = People(mine), People(reference), People(mine, FLIP)
-    curve, reference_curve = served.curve(), taught.curve()
-    figures = {"mine": served.figures(curve), "teacher": taught.figures(reference_curve)}
-    single = people.verification()
+    mine, reference = Rater(pack / "embedder.onnx"), teacher.Embedder()
+    found = calibrated()
+    weights = Weights(**found["quality"])
+    curve = calibration.Curve(**found["calibration"])
+    people, taught = People(mine), People(reference)
+    served = People(lambda crops: weights(*mine.look(crops)))
+    score, best = people.verification(), taught.verification()
     near = (people.embeddings[data.TEST] * taught.embeddings[data.TEST]).sum(1).mean()
-    return figures | {
-        "single_look": single,
-        "share_of_teacher": single / taught.verification(),
+    return found | {
+        "mine": {"verification": score, "table": served.table(curve)},
+        "teacher": {"verification": best, "table": taught.table(taught.curve())},
+        "share_of_teacher": score / best,
         "cosine_to_teacher": float(near),
         "groups": groups(mine, reference),
-        "calibration": {"cosine": curve.cosine, "similarity": curve.similarity},
-        "teacher_calibration": {
-            "cosine": reference_curve.cosine,
-            "similarity": reference_curve.similarity,
-        },
     }

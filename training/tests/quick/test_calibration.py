@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recipe.embedder import calibration, verification
+from recipe.embedder import calibrate, calibration, verification
 
 
 @pytest.fixture(scope="module")
@@ -28,6 +28,22 @@ def test_calibration_keeps_its_promises_on_other_strangers(
     rates = {row["similarity"]: row["fmr"] for row in rows}
     assert 3e-4 < rates[80] <= 1e-3 and rates[99] <= 1e-5
     assert rows[1]["misses"] == 1 and rows[1]["fnmr"] == 0.5
+
+
+def test_weights_keep_damaged_strangers_apart() -> None:
+    def people(count: int, common: float) -> np.ndarray:
+        rng = np.random.default_rng(int(10 * common))
+        y = rng.normal(size=(count, 64)) / 8 + common * np.eye(64)[0]
+        return y / np.linalg.norm(y, axis=1, keepdims=True)
+
+    clean, alike = people(200, 0.0), people(80, 1.0)
+    hurt = {"blur": (alike, np.full(80, 0.35)), "clean": (clean[:80], np.full(80, 0.9))}
+    weights, curve = calibrate.fit((clean, np.full(200, 0.9), np.arange(200)), hurt)
+    assert weights.weight[-1] == 1 and (np.diff(weights.weight) >= 0).all()
+    limit = curve.cosine[curve.similarity.index(80.0)]
+    assert (calibrate.strangers(alike) >= limit).mean() > 0.2
+    for pair in hurt.values():
+        assert (calibrate.strangers(weights(*pair)) >= limit).mean() <= 1e-3
 
 
 def test_verification_accuracy_of_separable_and_of_random_embeddings() -> None:

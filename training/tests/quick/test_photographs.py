@@ -7,6 +7,7 @@ import pytest
 
 from recipe.common import geometry
 from recipe.detector import photographs, views, yunet
+from recipe.embedder import conditions
 from recipe.served import exam, figures, pipeline, pixels
 
 POINTS = np.array([[30, 40], [70, 40], [50, 60], [35, 80], [65, 80.0]])
@@ -91,3 +92,15 @@ def test_doubts_excuse_in_scenes_and_not_where_nobody_is() -> None:
     assert rows["recall 40-96 px"] == 0
     rows = figures.table([answer(face(0.6), face(), nothing, False)], settings)
     assert (rows["recall 40-96 px"], rows["landmark error 40-96 px"]) == (1, 0)
+
+
+def test_every_condition_spoils_a_photo_near_its_face_alone() -> None:
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 255, (140, 120, 3), np.uint8)
+    photo = conditions.Photo(image, POINTS, 60.0)
+    for name, change in conditions.CONDITIONS.items():
+        spoiled = change(photo, np.random.default_rng(1))
+        is_same = spoiled.shape == image.shape and (spoiled == image).all()
+        assert is_same == (name == "upright")
+    masked = conditions.CONDITIONS["mask"](photo, rng)
+    assert (masked[:20] == image[:20]).all() and (masked[80] != image[80]).any()
