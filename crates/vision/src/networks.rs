@@ -229,15 +229,15 @@ fn basic_landmarks(face: &Detection, size: (u32, u32)) -> Landmarks {
 mod tests {
     use std::time::Duration;
 
-    use crate::testing::reference;
+    use crate::testing::examples;
     use crate::{QualityFilter, reasons};
 
     #[tokio::test]
     async fn without_an_analyzer_there_are_five_landmarks_and_an_estimated_pose() {
-        let Some(reference) = reference() else { return };
-        let described = reference.vision.run(|networks| {
+        let examples = examples();
+        let described = examples.vision.run(|networks| {
             networks.times();
-            let image = reference.faces[2].clone();
+            let image = examples.ben.clone();
             let found = networks.detect(&image).expect("detects");
             let faces = networks.analyze(&image, &found).expect("analyzes");
             networks.decoded(Duration::from_millis(3));
@@ -282,16 +282,16 @@ mod tests {
 
     #[tokio::test]
     async fn turning_the_picture_turns_the_roll_and_keeps_the_person() {
-        let Some(reference) = reference() else { return };
-        let turned = reference.vision.run(|networks| {
-            let upright = reference.faces[4].clone();
+        let examples = examples();
+        let turned = examples.vision.run(|networks| {
+            let upright = examples.ana.clone();
             let mut sideways = upright.clone();
             // 20 degrees: within what the detector finds without an EXIF orientation.
             let (sin, cos) = 20.0_f32.to_radians().sin_cos();
-            sideways.pixels = image::RgbImage::from_fn(512, 512, |x, y| {
-                let (x, y) = (x as f32 - 256.0, y as f32 - 256.0);
-                let (x, y) = (x * cos + y * sin + 256.0, y * cos - x * sin + 256.0);
-                let inside = (0.0..512.0).contains(&x) && (0.0..512.0).contains(&y);
+            sideways.pixels = image::RgbImage::from_fn(400, 400, |x, y| {
+                let (x, y) = (x as f32 - 200.0, y as f32 - 200.0);
+                let (x, y) = (x * cos + y * sin + 200.0, y * cos - x * sin + 200.0);
+                let inside = (0.0..400.0).contains(&x) && (0.0..400.0).contains(&y);
                 if inside {
                     *upright.pixels.get_pixel(x as u32, y as u32)
                 } else {
