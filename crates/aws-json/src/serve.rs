@@ -92,7 +92,8 @@ fn log(operation: &str, reply: &Reply, request_id: Uuid, started: Instant) {
             error!(operation, status, %request_id, milliseconds, cause = causes(failure), "request failed");
         }
         Reply::Error(refusal) => {
-            info!(operation, status, %request_id, milliseconds, error = refusal.for_log(), cause = causes(refusal), "request refused");
+            let cause = Some(causes(refusal)).filter(|cause| !cause.is_empty());
+            info!(operation, status, %request_id, milliseconds, error = refusal.for_log(), cause, "request refused");
         }
         _ => info!(operation, status, %request_id, milliseconds, "request answered"),
     }
