@@ -30,6 +30,7 @@ STEPS = {
     "pack": ("recipe.pack.write", "write pack.toml and CARD.md"),
     "golden": ("recipe.served.golden", "write what the server's test compares with"),
     "examine-conditions": ("recipe.embedder.conditions", "judge the embedder on spoiled photos"),
+    "examine-analyzer": ("recipe.analyzer.exam", "judge the analyzer where it errs most"),
     "examine": ("recipe.served.exam", "judge the pack on photographs"),
 }
 """Module and help of each step, in the order that `recipe all` runs them.

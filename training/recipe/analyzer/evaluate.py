@@ -7,14 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from recipe.analyzer.ages import age_range
 from recipe.analyzer.export import EVEN, balance
 from recipe.analyzer.model import CONFUSED
 from recipe.analyzer.spec import AGES, ATTRIBUTES, NAMES, OUTPUTS
 from recipe.analyzer.views import Views, normalized
 from recipe.common import data, onnx_runtime
 
-LOW, HIGH = 0.1, 0.9
-"""Quantiles of the age distribution between which AgeRange lies."""
 RACES = ("White", "Black", "Asian", "Indian", "other")
 AGE_GROUPS = ((0, 13), (13, 30), (30, 45), (45, 60), (60, 101))
 BINS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
@@ -28,13 +27,6 @@ def outputs(pack: Path, views: Views, rows: np.ndarray) -> Table:
     faces = (normalized(views.plain(some)).contiguous().numpy() for some in batches)
     parts = [session.run(list(OUTPUTS), {"face": face}) for face in faces]
     return {name: np.concatenate(part) for name, part in zip(OUTPUTS, zip(*parts))}
-
-
-def age_range(distribution: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The ages at the two quantiles of each distribution [N, 101], at least a year apart."""
-    below = np.cumsum(distribution, 1)
-    low = (below < LOW).sum(1)
-    return low, np.maximum((below < HIGH).sum(1), low + 1)
 
 
 class Judge:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recipe.analyzer import lids
 from recipe.analyzer.faceapi import EXPRESSIONS
 from recipe.analyzer.spec import AGES, ATTRIBUTES, EMOTIONS, FIVE, LANDMARKS, from_wide
 from recipe.common import data, geometry
@@ -42,7 +43,11 @@ LOOK_IMAGE_RIGHT, LOOK_IMAGE_LEFT = (15, 14), (13, 16)
 GAZE_DEGREES = 35.0
 """Eye rotation that a full look blendshape stands for; the blendshapes have no unit."""
 CLOSED = 0.75
-"""Blink from which eyes count as closed: below it lie squints and blurred eyes too."""
+"""Blink at which a look is fading out."""
+SEX_SURE = 0.95
+"""Confidence from which the gender teacher's answer stands in for a label."""
+UNLIKELY = 0.4
+"""Weight of the beards of women and children: known, but men are to be told apart."""
 SURE = 0.5
 """Mesh presence from which a mesh may differ more from the detector's landmarks."""
 NEAR, NEARER = 0.25, 0.15
@@ -160,7 +165,12 @@ def add_gaze(table: Table) -> None:
 def add_expressions(table: Table) -> None:
     """Eyes, mouth and emotions from the teachers."""
     sure = np.flatnonzero(table.sure)
-    table.put("eyes_open", sure, sigmoid((CLOSED - table.shape(BLINK)[sure]) * 15), 0.7)
+    closed, opened = lids.states(
+        np.nan_to_num(table.teachers["blendshapes"][:, BLINK]),
+        np.nan_to_num(table.teachers["mesh"][:, :, :2]),
+    )
+    table.put("eyes_open", sure[closed[sure]], 0.0, 1.0)
+    table.put("eyes_open", sure[opened[sure]], 1.0, 1.0)
     rows = np.flatnonzero(~np.isnan(table.teachers["expressions"][:, 0]) & table.sure)
     opinion = np.zeros((len(rows), len(EMOTIONS)))
     opinion[:, [EMOTIONS.index(name) for name in TEACHER_EMOTIONS]] = table.teachers["expressions"][
@@ -186,6 +196,9 @@ def add_celeba(table: Table) -> None:
     for name, label in {"eyeglasses": "Eyeglasses", "male": "Male", "mustache": "Mustache"}.items():
         table.put(name, rows, column[label], 1.0)
     table.put("beard", rows, 1 - column["No_Beard"], 1.0)
+    women = rows[column["Male"] < 0.5]
+    for name in ("beard", "mustache"):
+        table.known[women, ATTRIBUTES.index(name)] = UNLIKELY
     listed = set(SUNGLASSES.read_text().splitlines())
     shades = np.array([name.removesuffix(".jpg") in listed for name in table.faces["name"][rows]])
     table.put("sunglasses", rows, shades, 1.0)
@@ -195,7 +208,7 @@ def add_celeba(table: Table) -> None:
     shapes = np.nan_to_num(table.teachers["blendshapes"]).astype(np.float64)
     train = table.sure[rows] & (table.faces["split"][rows] == data.TRAIN)
     check = table.sure[rows] & (table.faces["split"][rows] != data.TRAIN)
-    single = ("utkface", "film-faces", "synthetic-faces")
+    single = ("utkface", "film-faces", "synthetic-faces", "identities")
     others = np.concatenate([table.rows(name) for name in single])
     others = others[table.sure[others]]
     for name, label in {"smile": "Smiling", "mouth_open": "Mouth_Slightly_Open"}.items():
@@ -220,16 +233,15 @@ def add_utkface(table: Table) -> None:
     table.put("male", rows[age >= 3], male[age >= 3], 1.0)
     bare = rows[(male == 0) | (age < CHILD)]
     for name in ("beard", "mustache"):
-        table.put(name, bare, 0.0, 0.7)
+        table.put(name, bare, 0.0, UNLIKELY)
 
 
 def add_ages(table: Table) -> None:
     """The age teacher's opinion, and for film faces the mean of it and their class."""
     asked = np.flatnonzero(~np.isnan(table.teachers["age"]))
     opinion = np.clip(table.teachers["age"], 0, AGES - 1)
-    table.age[asked] = np.stack(
-        [opinion[asked], np.full(len(asked), 6.0), np.full(len(asked), 0.4)], 1
-    )
+    rest = np.tile([6.0, 0.4], (len(asked), 1))
+    table.age[asked] = np.column_stack([opinion[asked], rest])
     with (data.SHARED / "data" / "film-faces.csv").open(newline="") as handle:
         classes = {int(row["id"]): row["class"] for row in csv.DictReader(handle)}
     for row in table.rows("film-faces"):
@@ -250,7 +262,10 @@ def add_identity(table: Table) -> None:
 
 
 def add_others(table: Table) -> None:
-    """Masks for occlusion, FER for emotions."""
+    """The gender teacher for film faces, masks for occlusion, FER for emotions."""
+    rows, male = table.rows("film-faces"), np.nan_to_num(table.teachers["male"], nan=0.5)
+    rows = rows[np.abs(male[rows] - 0.5) > SEX_SURE - 0.5]
+    table.put("male", rows, male[rows] > 0.5, 0.3)
     rows = table.rows("masks")
     masked = np.array([name.startswith("with_mask") for name in table.faces["name"][rows]])
     table.put("face_occluded", rows, masked.astype(float), 1.0)
@@ -273,27 +288,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def execute(options: argparse.Namespace) -> None:
     """Build the table and print how much of it is known."""
     table = Table()
-    for step in (
-        add_geometry,
-        add_gaze,
-        add_expressions,
-        add_celeba,
-        add_utkface,
-        add_ages,
-        add_others,
-        add_identity,
-    ):
+    sources = (add_celeba, add_utkface, add_ages, add_others, add_identity)
+    for step in (add_geometry, add_gaze, add_expressions, *sources):
         step(table)
-    table.targets |= {
-        "attributes": table.attributes,
-        "attributes_weight": table.known,
-        "age": table.age,
-    }
+    table.targets |= {"attributes": table.attributes, "attributes_weight": table.known}
+    table.targets["age"] = table.age
     table.targets |= {"emotions": table.emotions, "emotions_weight": table.emotions_known}
     np.savez(data.WORK / "analyzer_labels.npz", **table.targets)
     for index, name in enumerate(ATTRIBUTES):
         known = table.known[:, index] > 0
-        print(
-            f"labels: {name:14} known {known.sum():6}"
-            f" share true {table.attributes[known, index].mean():.3f}"
-        )
+        share = table.attributes[known, index].mean()
+        print(f"labels: {name:14} known {known.sum():6} share true {share:.3f}")

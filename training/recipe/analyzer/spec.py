@@ -20,6 +20,8 @@ ATTRIBUTES = (
 )  # fmt: skip
 EMOTIONS = ("HAPPY", "SAD", "ANGRY", "CONFUSED", "DISGUSTED", "SURPRISED", "CALM", "FEAR")
 AGES = 101
+AGE_RANGE = (0.1, 0.9)
+"""Quantiles of the age distribution between which AgeRange lies."""
 
 # Landmark name -> face mesh points whose mean it is. "Left" is the image's left, as in the API.
 LANDMARKS: dict[str, tuple[int, ...]] = {

@@ -22,15 +22,36 @@ AHEAD = 4
 """Batches that a second process draws ahead."""
 SHARES = {
     "celeba-9k": 1.0,
-    "utkface": 1.0,
+    "utkface": 2.6,
     "masks": 0.8,
     "film-faces": 0.5,
     "synthetic-faces": 1.0,
     "fer-emotions": 0.6,
+    "identities": 0.25,
 }
 """How often a row of a source is drawn, relative to the others."""
 RARE = {"eyeglasses": 1.0, "sunglasses": 2.0, "mustache": 2.0, "beard": 0.5}
 """How much more often a row is drawn where a rare attribute is true."""
+BANDS = (0, 3, 8, 13, 20, 30, 40, 50, 60, 70, 80, 101)
+"""Ages that part the bands in which both sexes are evened."""
+MOST = 6
+"""Factor up to which a rare group of UTKFace is drawn more often."""
+
+
+def evened(names: np.ndarray) -> np.ndarray:
+    """Factors of mean 1 [N] for UTKFace's file names that even out its groups.
+
+    Sexes in bands of ages, and the annotators' races, become nearly as frequent as each other.
+    """
+    parts = [name.split("_") for name in names.tolist()]
+    keys = [(int(np.searchsorted(BANDS, int(part[0]), "right")), part[1]) for part in parts]
+    races = [part[2] if len(part) > 3 else "" for part in parts]
+    factor = np.ones(len(parts))
+    for labels, power in ((keys, 0.8), (races, 0.4)):
+        _, group = np.unique([str(label) for label in labels], return_inverse=True)
+        factor *= np.bincount(group)[group] ** -power
+    factor = np.minimum(factor / factor.mean(), MOST)
+    return factor / factor.mean()
 
 
 def chances(views: Views) -> np.ndarray:
@@ -45,7 +66,12 @@ def chances(views: Views) -> np.ndarray:
         views.tables["attributes_weight"][:, eyes] > 0
     )
     turned = np.abs(views.tables["pose"][:, 1]) > 30
-    chance *= 1 + boost + 2 * closed + 0.7 * turned
+    beard, male = ATTRIBUTES.index("beard"), flags[:, ATTRIBUTES.index("male")]
+    bare = male & ~flags[:, beard] & (views.tables["attributes_weight"][:, beard] > 0.9)
+    chance *= 1 + boost + 10 * closed + 0.7 * turned + bare
+    utkface = views.faces["source"] == data.SOURCE_IDS["utkface"]
+    if utkface.any():
+        chance[utkface] *= evened(views.faces["name"][utkface])
     chance *= views.faces["split"] == data.TRAIN
     return chance / chance.sum()
 

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import torch
 
+from recipe.analyzer import lids
 from recipe.analyzer.spec import ATTRIBUTES, DRAWN, MIRROR, NAMES, SCALE, SIDE
 from recipe.common import data, geometry
 
@@ -20,6 +21,10 @@ MOUTH = [ATTRIBUTES.index(name) for name in ("mouth_open", "smile", "beard", "mu
 EYES_OPEN, OCCLUDED = ATTRIBUTES.index("eyes_open"), ATTRIBUTES.index("face_occluded")
 GLASSES = [ATTRIBUTES.index(name) for name in ("eyeglasses", "sunglasses")]
 AT = {name: index for index, name in enumerate(NAMES)}
+DRAWN_CLOSED = 0.12
+"""Share of the views with open eyes whose eyes are drawn closed."""
+GUESSED_AGE = 0.4
+"""Factor of the weight of ages that no one labeled."""
 TABLES = (
     "landmarks",
     "landmarks_weight",
@@ -208,6 +213,20 @@ def cut_off(view: View, rng: Rng) -> None:
         view.labels["gaze"][2] = 0
 
 
+def with_closed_eyes(view: View, rng: Rng) -> None:
+    """Draw the upper lids down."""
+    ends = ("EyeLeft", "EyeRight", "EyeUp", "EyeDown", "EyeBrowUp")
+    sides = ("left", "right")
+    eyes = [lids.Eye(*view.points(*(side + end for end in ends))) for side in sides]
+    view.face, meetings = lids.shut(view.face, eyes, rng)
+    for side, meeting in zip(sides, meetings):
+        for name in (f"{side}EyeUp", f"{side}EyeDown"):
+            view.labels["landmarks"][AT[name]] = meeting / DRAWN
+    view.labels["attributes"][EYES_OPEN], view.labels["attributes_weight"][EYES_OPEN] = 0, 1
+    view.labels["gaze"][2] = 0
+    view.forget("emotions")
+
+
 def damaged(face: np.ndarray, rng: Rng) -> np.ndarray:
     """Light, color, resolution, noise and compression of real photos, each now and then."""
     if rng.random() < 0.6:
@@ -237,12 +256,18 @@ class Views:
         self.crops = np.load(data.WORK / "crops.npy", mmap_mode="r")
         self.faces = dict(np.load(data.WORK / "faces.npz"))
         self.tables = dict(np.load(data.WORK / "analyzer_labels.npz"))
+        guessed = self.tables["age"][:, 2] < 0.9
+        self.tables["age"][guessed, 2] *= GUESSED_AGE
 
     def random(self, row: int, rng: Rng) -> View:
         """A training view of a row."""
         view = jittered(self.crops[row], {name: self.tables[name][row] for name in TABLES}, rng)
         visible = view.labels["landmarks_weight"].min() > 0.9
         chance = rng.random()
+        is_open = view.labels["attributes"][EYES_OPEN] > 0.5
+        is_bare = view.labels["attributes"][GLASSES].max() <= 0.5
+        if visible and is_bare and is_open and rng.random() < DRAWN_CLOSED:
+            with_closed_eyes(view, rng)
         if visible and chance < 0.12:
             other = self.crops[rng.integers(len(self.crops))]
             (with_mask if chance < 0.04 else with_object)(view, rng, other)
@@ -256,3 +281,20 @@ class Views:
     def plain(self, rows: np.ndarray) -> np.ndarray:
         """The crops [N, 64, 64, 3] that the server would cut."""
         return np.stack([shown(drawn(self.crops[row], TO_CROP)) for row in rows])
+
+    def closable(self, rows: np.ndarray, every: int = 4) -> np.ndarray:
+        """Every so many of the rows that show open eyes without glasses and all landmarks."""
+        flags, known = self.tables["attributes"][rows], self.tables["attributes_weight"][rows]
+        seen = self.tables["landmarks_weight"][rows].min(1) > 0.9
+        is_open = (flags[:, EYES_OPEN] > 0.5) & (known[:, EYES_OPEN] > 0.5)
+        return rows[seen & is_open & (flags[:, GLASSES].max(1) < 0.5)][::every]
+
+    def closed(self, rows: np.ndarray, seed: int = 0) -> np.ndarray:
+        """The plain crops [N, 64, 64, 3] with their eyes drawn closed."""
+        faces, rng = [], np.random.default_rng(seed)
+        for row in rows:
+            labels = {name: np.array(self.tables[name][row]) for name in TABLES}
+            view = View(drawn(self.crops[row], TO_CROP), labels)
+            with_closed_eyes(view, rng)
+            faces.append(shown(view.face))
+        return np.stack(faces)

@@ -7,7 +7,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from recipe.analyzer.spec import SCALE, SIDE
+from recipe.analyzer.spec import AGE_RANGE, SCALE, SIDE
 from recipe.common import data
 from recipe.detector.yunet import NMS_IOU
 from recipe.pack.card import card
@@ -31,7 +31,7 @@ DETECTOR = (
     'family = "yunet"\ncolor = "bgr"\nmean = [0.0, 0.0, 0.0]\nstd = [1.0, 1.0, 1.0]\n'
     f"nms_iou = {NMS_IOU}\nmax_side = 768\nmin_side = 256"
 )
-ANALYZER = f"size = {SIDE}\n{RGB}\nscale = {SCALE}\nage_quantiles = [0.1, 0.9]"
+ANALYZER = f"size = {SIDE}\n{RGB}\nscale = {SCALE}\nage_quantiles = {list(AGE_RANGE)}"
 
 
 def entry(pack: Path, name: str, rest: str) -> str:

@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 import torch
 
-from recipe.analyzer import evaluate as analyzer_evaluate
+from recipe.analyzer import ages, lids, train
 from recipe.analyzer import views as analyzer_views
 from recipe.analyzer.export import Calibrated, balance, platt
 from recipe.analyzer.faceapi import TfjsNetwork
@@ -155,7 +155,7 @@ def test_exported_graph_gives_probabilities(tmp_path: Path) -> None:
 
 def test_age_range_covers_the_middle_of_the_distribution() -> None:
     even, sharp = np.full((1, 101), 1 / 101), np.eye(101)[[40]]
-    low, high = analyzer_evaluate.age_range(np.concatenate([even, sharp]))
+    low, high = ages.age_range(np.concatenate([even, sharp]))
     assert (low[0], high[0]) == (10, 90)
     assert (low[1], high[1]) == (40, 41)
 
@@ -165,3 +165,52 @@ def test_tensorflow_padding_puts_the_odd_pixel_right_and_below() -> None:
     network.weights = {"a/filters": torch.ones(3, 3, 1, 1), "a/bias": torch.zeros(1)}
     out = network.conv(torch.ones(1, 1, 4, 4), "a", stride=2)
     assert out[0, 0].tolist() == [[9, 6], [6, 4]]
+
+
+def test_drawn_lids_change_only_what_is_around_the_eyes_and_say_so() -> None:
+    row = labels()
+    for side, x in (("left", 0.38), ("right", 0.62)):
+        for end, dx, dy in (
+            ("EyeLeft", -0.06, 0), ("EyeRight", 0.06, 0), ("EyeUp", 0, -0.03),
+            ("EyeDown", 0, 0.03), ("EyeBrowUp", 0, -0.12),
+        ):  # fmt: skip
+            row["landmarks"][NAMES.index(side + end)] = [x + dx, 0.45 + dy]
+    face = RNG(1).integers(0, 255, (DRAWN, DRAWN, 3), np.uint8)
+    view = analyzer_views.View(face.copy(), row)
+    analyzer_views.with_closed_eyes(view, RNG(2))
+    assert (view.face[:20] == face[:20]).all() and (view.face[70:] == face[70:]).all()
+    assert (view.face[40:46, 30:42] != face[40:46, 30:42]).any()
+    assert view.labels["attributes"][ATTRIBUTES.index("eyes_open")] == 0
+    np.testing.assert_array_equal(*view.points("leftEyeUp", "leftEyeDown"))
+
+
+def test_eyes_are_closed_only_where_blink_and_lids_agree() -> None:
+    mesh = np.zeros((3, 478, 2))
+    for up, down, left, right in lids.LIDS:
+        mesh[:, right, 0] = 10
+        mesh[:, up, 1] = [1, 1, 3]
+        assert (mesh[:, [down, left]] == 0).all()
+    closed, opened = lids.states(np.array([[0.9, 0.8], [0.9, 0.2], [0.1, 0.2]]), mesh)
+    assert closed.tolist() == [True, False, False]
+    assert opened.tolist() == [False, False, True]
+
+
+def test_calibrated_ages_cover_what_is_promised_and_sexes_are_even() -> None:
+    years = RNG(0).integers(2, 80, 1500).astype(np.float64)
+    guess = years + RNG(1).normal(0, 6, 1500)
+    logits = torch.tensor(-0.5 * ((np.arange(101) - guess[:, None]) / 2) ** 2).float()
+    fitted = ages.fit_ages(logits, years)
+    distribution, seen = ages.calibrated(logits, *fitted)
+    low, high = ages.age_range(distribution.numpy())
+    assert ((low <= years) & (years <= high)).mean() == pytest.approx(ages.COVERED, abs=0.05)
+    male = RNG(2).integers(0, 2, 1500)
+    logit = 4 * (male - 0.5) + RNG(3).normal(0, 1, 1500) + np.interp(years, [45, 65], [0, 3])
+    scale, offset = ages.fit_sex(logit, seen, male, years, years > 0)
+    moved = float(offset[3] - offset[1]) / scale
+    assert moved == pytest.approx(-3, abs=0.8)
+
+
+def test_rare_groups_of_utkface_are_drawn_more_often() -> None:
+    names = np.array(["25_0_0_1.jpg"] * 90 + ["75_1_1_1.jpg"] * 10)
+    factor = train.evened(names)
+    assert factor.mean() == pytest.approx(1) and factor[-1] > 4 * factor[0]
