@@ -58,8 +58,7 @@ fn stages(criterion: &mut Criterion) {
     for (name, width, height) in
         [("640x480", 640, 480), ("2 MP", 1920, 1080), ("12 MP", 4000, 3000)]
     {
-        let image =
-            Arc::new(Image { pixels: support::picture(width, height), had_orientation: false });
+        let image = Arc::new(Image::of(support::picture(width, height)));
         group.bench_function(BenchmarkId::new("detect", name), |bencher| {
             bencher.iter_custom(|iterations| {
                 let image = Arc::clone(&image);
@@ -69,7 +68,7 @@ fn stages(criterion: &mut Criterion) {
             });
         });
     }
-    let image = Arc::new(Image { pixels: support::picture(1920, 1080), had_orientation: false });
+    let image = Arc::new(Image::of(support::picture(1920, 1080)));
     for count in [1, 8] {
         group.bench_function(BenchmarkId::new("analyze", count), |bencher| {
             bencher.iter_custom(|iterations| {

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use thiserror::Error;
+use tokio::sync::Semaphore;
 
 use crate::config::ServeConfig;
 use crate::gallery::Gallery;
-use crate::memory;
+use crate::memory::MemoryPlan;
 use crate::objects::{ImageSource, SourceError};
 use crate::packs::{Packs, pack_folder};
 use lookalike_store::{ChangeSink, OpenError, Store};
@@ -21,6 +22,8 @@ pub struct App {
     pub gallery: Arc<Gallery>,
     pub packs: Arc<Packs>,
     pub images: ImageSource,
+    /// What large bodies and fetched objects may hold, in KiB.
+    pub encoded: Arc<Semaphore>,
     /// The AWS face model version that new collections get.
     pub face_model_version: String,
 }
@@ -75,20 +78,19 @@ impl App {
             .search_threads
             .unwrap_or_else(|| available_parallelism().map_or(1, NonZero::get));
         let gallery = Gallery::new(store.clone(), threads).map_err(StartError::Threads)?;
-        let limit = config.api.search_memory.map(|size| size.as_u64());
-        let gallery = Arc::new(match limit.or_else(|| memory::limit().map(|bytes| bytes / 2)) {
-            Some(bytes) => gallery.with_memory_limit(usize::try_from(bytes).unwrap_or(usize::MAX)),
-            None => gallery,
-        });
-        let sink: Arc<dyn ChangeSink> = gallery.clone();
-        store.subscribe(&sink);
         let packs = Arc::new(packs.await??);
         packs.unload_idle();
+        let plan = MemoryPlan::enforce(config.memory, config.api.search_memory);
+        let gallery = Arc::new(gallery.with_memory_limit(plan.search));
+        let encoded = plan.encoded();
+        let sink: Arc<dyn ChangeSink> = gallery.clone();
+        store.subscribe(&sink);
         Ok(Self {
             gallery,
             store,
             packs,
-            images,
+            images: images.within(Arc::clone(&encoded)),
+            encoded,
             face_model_version: config.api.face_model_version.clone(),
         })
     }

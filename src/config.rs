@@ -61,6 +61,10 @@ pub struct ServeConfig {
     /// Log format.
     #[arg(long, env = "LOOKALIKE_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
+    /// Memory that the server may use, such as 512M or 2G; by default the limit of its control
+    /// group, or the machine's memory.
+    #[arg(long, env = "LOOKALIKE_MEMORY", value_name = "SIZE")]
+    pub memory: Option<ByteSize>,
     #[command(flatten)]
     pub vision: VisionConfig,
     #[command(flatten)]

@@ -1,13 +1,93 @@
-//! How much memory this process may use.
+//! How much memory this process may use, and which part of it may hold how much.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytesize::ByteSize;
+use tokio::sync::Semaphore;
+use tracing::{info, warn};
+
+use crate::objects::MAX_S3_IMAGE;
+use lookalike_vision::image;
+
+const MIB: usize = 1 << 20;
+/// What is assumed where the system states nothing.
+const UNKNOWN: usize = 1 << 30;
+/// The largest body may finish beyond the budget, and its image is decoded from base64 meanwhile.
+const BEYOND: usize = 35 * MIB;
+/// Large bodies and objects never get less, so that one always fits, nor more.
+const ENCODED: (usize, usize) = (MAX_S3_IMAGE + MIB, 512 * MIB);
+/// The same for pixels: a photo of 12 megapixels fits always.
+const PIXELS: (usize, usize) = (64 * MIB, image::MOST_MEMORY);
+
+/// What requests may hold together, in bytes.
+///
+/// Encoded images and pixels have budgets of their own: a decode that waited for memory which the
+/// bodies behind it hold would never get it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MemoryPlan {
+    limit: usize,
+    resident: usize,
+    /// Vectors of searched collections.
+    pub search: usize,
+    encoded: usize,
+    pixels: usize,
+}
+
+impl MemoryPlan {
+    /// Divides what the limit leaves beside what the process holds now. Half is for searches unless
+    /// `search` states how much; of the rest a third is for large bodies and fetched objects, and
+    /// two thirds for pixels. A sixteenth of the limit stays free.
+    fn new(limit: usize, resident: usize, search: Option<usize>) -> Self {
+        let left = (limit - limit / 16).saturating_sub(resident + BEYOND);
+        let search = search.unwrap_or(left / 2);
+        let left = left.saturating_sub(search);
+        Self {
+            limit,
+            resident,
+            search,
+            encoded: (left / 3).clamp(ENCODED.0, ENCODED.1),
+            pixels: (left / 3 * 2).clamp(PIXELS.0, PIXELS.1),
+        }
+    }
+
+    /// Measures, bounds the pixels of this process, and logs the plan. `stated` is that of
+    /// `--memory`, `search` that of `--search-memory`. To be called when the networks are loaded.
+    pub fn enforce(stated: Option<ByteSize>, search: Option<ByteSize>) -> Self {
+        let bytes = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
+        let limit = stated.map(|size| size.as_u64()).or_else(limit).map_or(UNKNOWN, bytes);
+        let plan = Self::new(limit, resident(), search.map(|size| bytes(size.as_u64())));
+        image::limit_memory(plan.pixels);
+        let mib = |bytes: usize| bytes / MIB;
+        info!(
+            limit_mb = mib(plan.limit),
+            resident_mb = mib(plan.resident),
+            search_mb = mib(plan.search),
+            bodies_and_objects_mb = mib(plan.encoded),
+            pixels_mb = mib(plan.pixels),
+            "memory for requests"
+        );
+        if plan.resident + BEYOND + plan.encoded + plan.pixels > plan.limit {
+            warn!(
+                "the memory limit leaves too little for large images: raise it, or set --workers 1"
+            );
+        }
+        plan
+    }
+
+    /// What large bodies and fetched objects may hold, in KiB of their encoded size. A body exists
+    /// twice while its base64 is decoded.
+    pub fn encoded(self) -> Arc<Semaphore> {
+        Arc::new(Semaphore::new((self.encoded / 7 * 4).max(ENCODED.0) >> 10))
+    }
+}
 
 const CGROUPS: &str = "/sys/fs/cgroup";
 
 /// The memory of the machine in bytes, or of the tightest cgroup around this process where that is
 /// less; none where the system does not show it.
-pub fn limit() -> Option<u64> {
+fn limit() -> Option<u64> {
     let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| total(&text));
     let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     groups(&own)
@@ -27,12 +107,24 @@ fn total(meminfo: &str) -> Option<u64> {
 /// The files that hold the limits of a process's cgroups, of version 2 and of version 1. A process
 /// in a container may see its own group as the root.
 fn groups(own: &str) -> Vec<PathBuf> {
-    let mut files = vec![Path::new(CGROUPS).join("memory/memory.limit_in_bytes")];
-    let group = own.lines().find_map(|line| line.strip_prefix("0::/")).unwrap_or_default();
-    for ancestor in Path::new(group).ancestors() {
-        files.push(Path::new(CGROUPS).join(ancestor).join("memory.max"));
-    }
+    let group = |name: &str| {
+        own.lines().find_map(|line| line.split_once(':')?.1.strip_prefix(name)).unwrap_or_default()
+    };
+    let limits = |folder: PathBuf, group: &str, file: &str| -> Vec<PathBuf> {
+        Path::new(group).ancestors().map(|above| folder.join(above).join(file)).collect()
+    };
+    let folder = Path::new(CGROUPS).to_owned();
+    let mut files = limits(folder.join("memory"), group("memory:/"), "memory.limit_in_bytes");
+    files.extend(limits(folder, group(":/"), "memory.max"));
     files
+}
+
+/// What the process holds now.
+fn resident() -> usize {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());
+    kibibytes.map_or(128 * MIB, |kibibytes: usize| kibibytes << 10)
 }
 
 #[cfg(test)]
@@ -42,10 +134,28 @@ mod tests {
     #[test]
     fn the_limit_is_read_from_the_system() {
         assert_eq!(total("MemTotal:       16384 kB\nMemFree: 1 kB\n"), Some(16 << 20));
-        let files = groups("0::/system.slice/lookalike.service\n");
-        for expected in ["system.slice/lookalike.service/memory.max", "memory.max"] {
+        let files = groups("4:memory:/pod/one\n0::/system.slice/lookalike.service\n");
+        for expected in [
+            "system.slice/lookalike.service/memory.max",
+            "memory.max",
+            "memory/pod/one/memory.limit_in_bytes",
+            "memory/memory.limit_in_bytes",
+        ] {
             assert!(files.contains(&Path::new(CGROUPS).join(expected)), "{files:?}");
         }
         assert!(limit().is_none_or(|limit| limit > 16 << 20));
+    }
+
+    #[test]
+    fn the_parts_stay_within_the_limit() {
+        for limit in [512 * MIB, 1 << 30, 64 << 30] {
+            let plan = MemoryPlan::new(limit, 120 * MIB, None);
+            let parts = plan.search + plan.encoded + plan.pixels;
+            assert!(plan.resident + BEYOND + parts <= limit, "{plan:?}");
+        }
+        let largest = MemoryPlan::new(64 << 30, 120 * MIB, Some(MIB));
+        assert_eq!((largest.search, largest.encoded, largest.pixels), (MIB, ENCODED.1, PIXELS.1));
+        let smallest = MemoryPlan::new(64 * MIB, 120 * MIB, None);
+        assert_eq!((smallest.search, smallest.encoded, smallest.pixels), (0, ENCODED.0, PIXELS.0));
     }
 }

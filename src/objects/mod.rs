@@ -9,10 +9,12 @@ mod s3;
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use thiserror::Error;
+use tokio::sync::Semaphore;
 
 pub use error::ObjectError;
 pub use location::S3Location;
@@ -70,6 +72,12 @@ impl ImageSource {
             }
         };
         Ok(Self::of(kind))
+    }
+
+    /// Holds images in so many KiB, which others may draw on too.
+    #[must_use]
+    pub fn within(self, units: Arc<Semaphore>) -> Self {
+        Self { room: Room::of(units), ..self }
     }
 
     fn of(kind: Kind) -> Self {

@@ -23,6 +23,11 @@ impl Default for Room {
 }
 
 impl Room {
+    /// A room of so many KiB, which others may draw on too.
+    pub fn of(units: Arc<Semaphore>) -> Self {
+        Self(units)
+    }
+
     /// Begins an image.
     pub fn arriving(&self) -> Arriving {
         Arriving { room: self.clone(), bytes: BytesMut::new(), held: None, limit: MAX_S3_IMAGE }

@@ -54,10 +54,12 @@ impl Server {
         let forward = config.api.forward.clone().map(Forward::new);
         let forward = forward.transpose().map_err(StartError::Forward)?;
         let app = Arc::new(App::open(config).await?);
+        let encoded = Arc::clone(&app.encoded);
         let front = Arc::new(FrontEnd::new(
             Rekognition { app, forward },
             auth,
             RateLimiter::new(&config.api.limits),
+            encoded,
         ));
         let listener = TcpListener::bind(config.listen)
             .await

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -17,9 +18,6 @@ use crate::error::ApiError;
 /// Up to this size a body is outside of the budget: others cannot keep it waiting, and connections
 /// are dearer.
 pub const LIGHT_BODY_BYTES: usize = 64 << 10;
-/// All larger bodies that are held at one time, but for the one that may finish beyond it; further
-/// requests wait for their turn.
-const BUDGET_BYTES: usize = 140 << 20;
 const UNIT_BYTES: usize = 1 << 10;
 /// A body takes its share in steps of so many bytes.
 const STEP_BYTES: usize = 256 << 10;
@@ -39,7 +37,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// budget is spent, one body at a time may finish beyond it: otherwise many bodies that have each
 /// arrived in part could wait for one another.
 pub struct BodyBudget {
-    units: Semaphore,
+    units: Arc<Semaphore>,
     overdraft: Semaphore,
 }
 
@@ -69,15 +67,10 @@ pub struct Held<'a> {
     _share: Share<'a>,
 }
 
-impl Default for BodyBudget {
-    fn default() -> Self {
-        Self::new(BUDGET_BYTES)
-    }
-}
-
 impl BodyBudget {
-    fn new(bytes: usize) -> Self {
-        Self { units: Semaphore::new(bytes / UNIT_BYTES), overdraft: Semaphore::new(1) }
+    /// A budget of so many KiB, which others may draw on too.
+    pub fn of(units: Arc<Semaphore>) -> Self {
+        Self { units, overdraft: Semaphore::new(1) }
     }
 
     /// Reads a whole body of at most `limit` bytes.
@@ -242,7 +235,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_dripping_body_ends_at_the_deadline() {
-        let budget = BodyBudget::default();
+        let budget = BodyBudget::of(Arc::new(Semaphore::new(140 << 10)));
         let started = Instant::now();
         let answer = read(&budget, MANY, dripping(Duration::from_secs(29))).await;
         assert!(matches!(answer, Err(Refusal::Incomplete)));
@@ -251,7 +244,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_spent_budget_throttles_large_bodies_and_lets_light_ones_pass() {
-        let budget = BodyBudget::new(MANY);
+        let budget = BodyBudget::of(Arc::new(Semaphore::new(MANY / UNIT_BYTES)));
         let hog = || read(&budget, MANY, stalling(MANY - 1));
         let others = async {
             sleep(Duration::from_secs(1)).await;
@@ -272,7 +265,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_is_charged_for_what_has_arrived() {
-        let budget = BodyBudget::new(MANY);
+        let budget = BodyBudget::of(Arc::new(Semaphore::new(MANY / UNIT_BYTES)));
         let hogs = async {
             let hog = |_| read(&budget, MANY, dripping(Duration::from_secs(1)));
             futures_util::future::join_all((0..1000).map(hog)).await
@@ -291,7 +284,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn bodies_that_have_each_arrived_in_part_do_not_block_one_another() {
-        let budget = BodyBudget::new(MANY);
+        let budget = BodyBudget::of(Arc::new(Semaphore::new(MANY / UNIT_BYTES)));
         let slowly = |_| {
             let pieces = stream::repeat(vec![b' '; MANY / 16]).take(16).then(|piece| async {
                 sleep(Duration::from_millis(100)).await;
@@ -305,7 +298,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_refused_body_is_drained_so_that_the_answer_arrives() {
-        let budget = BodyBudget::default();
+        let budget = BodyBudget::of(Arc::new(Semaphore::new(140 << 10)));
         let length = (header::CONTENT_LENGTH, HeaderValue::from(3 * MANY));
         let expect = (header::EXPECT, HeaderValue::from_static("100-continue"));
         for (headers, drained) in

@@ -10,6 +10,7 @@ use std::time::{Instant, SystemTime};
 use axum::body::Body;
 use axum::extract::State;
 use http::{HeaderMap, Method, Request, Response, header};
+use tokio::sync::Semaphore;
 use tracing::{error, info};
 use uuid::Uuid;
 
@@ -30,8 +31,9 @@ pub struct FrontEnd<S> {
 }
 
 impl<S: Service> FrontEnd<S> {
-    pub fn new(service: S, auth: Auth, rates: RateLimiter) -> Self {
-        Self { service, auth, rates, bodies: BodyBudget::default() }
+    /// `memory`: how many KiB large bodies may hold together.
+    pub fn new(service: S, auth: Auth, rates: RateLimiter, memory: Arc<Semaphore>) -> Self {
+        Self { service, auth, rates, bodies: BodyBudget::of(memory) }
     }
 }
 

@@ -143,6 +143,13 @@ fn decode_error(error: DecodeError) -> ApiError {
                 "Input image dimensions {width} x {height} exceed maximum dimension size of {MAX_SIDE} pixels"
             ),
         ),
+        DecodeError::NoRoom { width, height } => ApiError::new(
+            ErrorCode::ImageTooLargeException,
+            format!(
+                "Input image dimensions {width} x {height} need more memory than this server has"
+            ),
+        ),
+        DecodeError::Busy => ApiError::throttled(),
         DecodeError::TooSmall { .. } => ApiError::invalid_parameters(),
     };
     refusal.because(error)

@@ -26,12 +26,13 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Image, DecodeError> {
     let pixels = u64::from(width) * u64::from(height);
     Work::of_jpeg(&headers, pixels).check()?;
 
-    let _share = budget::reserve(memory(&headers, pixels as usize));
-    let pixels = guarded(|| pixels_of(bytes, &headers, &scale))?;
     let orientation = headers.orientation.and_then(Orientation::from_exif);
+    let memory = memory(&headers, (width, height), orientation);
+    let room = budget::reserve(memory, (headers.width, headers.height))?;
+    let pixels = guarded(|| pixels_of(bytes, &headers, &scale))?;
     let mut image = DynamicImage::ImageRgb8(limits::shrink(pixels));
     image.apply_orientation(orientation.unwrap_or(Orientation::NoTransforms));
-    Ok(Image { pixels: image.into_rgb8(), had_orientation: orientation.is_some() })
+    Ok(Image::decoded(image.into_rgb8(), orientation.is_some(), room))
 }
 
 fn broken(problem: &str) -> DecodeError {
@@ -74,13 +75,24 @@ fn has_pixels(headers: &Headers) -> bool {
     bits > if headers.is_arithmetic() { 0 } else { blocks / FEWEST_BLOCKS }
 }
 
-/// What a decode holds, in bytes: the coefficients of files with several scans (16 bits a sample),
-/// a plane of each component, the pixels, and a copy of them (RGB out of CMYK, smaller, or turned).
-fn memory(headers: &Headers, pixels: usize) -> usize {
+/// What a decode to `width` x `height` holds, in bytes: the coefficients of files with several scans
+/// (16 bits a sample), the pixels with a few rows of each component, and a copy of the pixels where
+/// they are made RGB out of CMYK, smaller, or turned.
+fn memory(
+    headers: &Headers,
+    (width, height): (u32, u32),
+    orientation: Option<Orientation>,
+) -> usize {
+    let pixels = width as usize * height as usize;
     let components = headers.components.len();
     let samples: u64 = (0..components).map(|index| 64 * headers.blocks(index)).sum();
     let coefficients = if headers.keeps_coefficients() { 2 * samples as usize } else { 0 };
-    coefficients + pixels * (components + components.max(3) + 3)
+    let planes = if headers.is_rare() || headers.is_arithmetic() { samples as usize } else { 0 };
+    let copied = components == 4
+        || limits::kept(width, height) != (width, height)
+        || !matches!(orientation, None | Some(Orientation::NoTransforms));
+    let channels = components.max(3) + if copied { 3 } else { 0 };
+    coefficients + planes + pixels * channels + pixels * 5 / 4
 }
 
 fn pixels_of(bytes: &[u8], headers: &Headers, scale: &Scale) -> Result<RgbImage, DecodeError> {

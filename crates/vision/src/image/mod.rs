@@ -1,5 +1,7 @@
 //! Where image bytes come from, and how they become pixels.
 
+use std::sync::Arc;
+
 use image::RgbImage;
 use thiserror::Error;
 
@@ -17,6 +19,7 @@ mod rows;
 mod tests;
 mod work;
 
+pub use budget::{MOST_MEMORY, limit_memory};
 pub use limits::{MAX_SIDE, MIN_SIDE};
 pub(crate) use resize::{Resizer, Window};
 
@@ -27,6 +30,20 @@ pub struct Image {
     pub pixels: RgbImage,
     /// Whether it is a JPEG whose EXIF data states an orientation.
     pub had_orientation: bool,
+    /// Held as long as the pixels.
+    _room: Option<Arc<budget::Room>>,
+}
+
+impl Image {
+    /// Of pixels that were not decoded here.
+    pub fn of(pixels: RgbImage) -> Self {
+        Self { pixels, had_orientation: false, _room: None }
+    }
+
+    fn decoded(pixels: RgbImage, had_orientation: bool, mut room: budget::Room) -> Self {
+        room.shrink_to(pixels.as_raw().len());
+        Self { pixels, had_orientation, _room: Some(Arc::new(room)) }
+    }
 }
 
 /// Why bytes are no usable image.
@@ -40,13 +57,17 @@ pub enum DecodeError {
     TooLarge { width: u32, height: u32 },
     #[error("{width} x {height} is below {MIN_SIDE} pixels a side")]
     TooSmall { width: u32, height: u32 },
+    #[error("{width} x {height} pixels need more memory than all images may hold together")]
+    NoRoom { width: u32, height: u32 },
+    #[error("other images held all the memory for too long")]
+    Busy,
 }
 
 /// Decodes a JPEG or PNG, told apart by their first bytes; a JPEG is turned upright by its EXIF
 /// orientation, a PNG never.
 ///
-/// Dimensions are checked before pixels are decoded. The call blocks while too many other pixels
-/// are being decoded (see `budget`), so it belongs on a worker thread.
+/// Dimensions are checked before pixels are decoded. The call blocks while other images hold too
+/// much memory (see `budget`), so it belongs on a worker thread.
 pub fn decode(bytes: &[u8]) -> Result<Image, DecodeError> {
     if bytes.starts_with(&jpeg::MAGIC) {
         jpeg::decode(bytes)

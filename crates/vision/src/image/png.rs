@@ -29,9 +29,10 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Image, DecodeError> {
     let samples = header.width as usize * header.height as usize;
     // An interlaced image exists twice: its rows become known only in the end.
     let raw = if header.interlaced { samples * 4 } else { 0 };
-    let _share = budget::reserve(bytes.len() + raw + Rows::memory(header.width, header.height));
+    let memory = bytes.len() + raw + Rows::memory(header.width, header.height);
+    let room = budget::reserve(memory, (header.width, header.height))?;
     let pixels = guarded(|| pixels_of(bytes, header))?;
-    Ok(Image { pixels, had_orientation: false })
+    Ok(Image::decoded(pixels, false, room))
 }
 
 fn pixels_of(bytes: &[u8], header: png_chunks::Header) -> Result<RgbImage, DecodeError> {
