@@ -166,7 +166,7 @@ async fn a_fresh_pull_makes_a_pack_that_opens_and_verifies() {
     let pack = Pack::open(bench.models.path().join("sample")).expect("a valid pack");
     pack.verify().expect("right digests");
     assert_eq!(
-        (pack.name.as_str(), pack.embedder.size, pack.embedder.dimensions),
+        (pack.name.as_str(), pack.embedder.crop.size, pack.embedder.dimensions),
         ("sample", 112, 128)
     );
 

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use image::RgbImage;
 
-use super::aligner::{Aligner, Crop, Template};
+use super::aligner::{Aligner, Crop};
+use super::crop_network::CropNetwork;
 use super::detector::Detection;
 use super::face::{Emotion, EyeDirection, FaceAttributes, LANDMARK_TYPES, Landmarks, Pose};
 use super::geometry::Point;
 use super::pose::wrap_degrees;
-use super::session::{Network, Outputs};
+use super::session::Outputs;
 use super::{AnalyzerSpec, VisionError};
 
 const BATCH: usize = 4;
@@ -35,37 +36,21 @@ pub(crate) struct Analysis {
 }
 
 pub(crate) struct Analyzer {
-    network: Network,
-    spec: AnalyzerSpec,
-    template: Template,
-    input: Vec<f32>,
+    network: CropNetwork,
+    age_quantiles: [f32; 2],
 }
 
 impl Analyzer {
     pub fn load(spec: &AnalyzerSpec, model: &[u8]) -> Result<Self, VisionError> {
-        let network = Network::load("analyzer", model)?;
-        let side = spec.size as usize;
-        if network.fixed_size().is_some_and(|size| size != (side, side)) {
-            return Err(network.unusable(format!(
-                "its input is {:?}, but the pack says {side}",
-                network.fixed_size()
-            )));
-        }
-        if let Some((missing, _)) = OUTPUTS.iter().find(|(name, _)| !network.has_output(name)) {
-            return Err(network.unusable(format!("it has no output {missing}")));
-        }
-        Ok(Self {
-            network,
-            spec: spec.clone(),
-            template: Template::new(spec.alignment, spec.size, spec.scale),
-            input: Vec::new(),
-        })
+        let network = CropNetwork::load("analyzer", &spec.crop, spec.scale, model)?;
+        OUTPUTS.iter().try_for_each(|(output, _)| network.require(output))?;
+        Ok(Self { network, age_quantiles: spec.age_quantiles })
     }
 
     /// One run on black, so that the first request pays for no lazy set-up and wrong output shapes
     /// are found at start.
     pub fn warm(&mut self) -> Result<(), VisionError> {
-        self.analyze_crops(&[Crop::black(self.spec.size)], (1, 1)).map(drop)
+        self.analyze_crops(&[self.network.black()], (1, 1)).map(drop)
     }
 
     pub fn analyze(
@@ -75,9 +60,9 @@ impl Analyzer {
         faces: &[Detection],
     ) -> Result<Vec<Analysis>, VisionError> {
         let mut analyses = Vec::with_capacity(faces.len());
-        for chunk in faces.chunks(self.network.batch(BATCH).max(1)) {
+        for chunk in faces.chunks(self.network.batch(BATCH)) {
             let crops: Vec<Crop> =
-                chunk.iter().map(|face| aligner.crop(image, face, &self.template)).collect();
+                chunk.iter().map(|face| self.network.crop(aligner, image, face)).collect();
             analyses.extend(self.analyze_crops(&crops, image.dimensions())?);
         }
         Ok(analyses)
@@ -88,18 +73,12 @@ impl Analyzer {
         crops: &[Crop],
         image_size: (u32, u32),
     ) -> Result<Vec<Analysis>, VisionError> {
-        let side = self.spec.size as usize;
-        self.input.clear();
-        crops.iter().for_each(|crop| crop.append_tensor(&self.spec.normalization, &mut self.input));
-        let rows = self.network.batch(crops.len()).max(crops.len());
-        // A network with a fixed batch gets gray crops for the missing ones.
-        self.input.resize(rows * 3 * side * side, 0.0);
-        let outputs = self.network.run([rows, 3, side, side], &self.input)?;
+        let (rows, outputs) = self.network.run(crops)?;
         let raw = Raw::of(&outputs, rows)?;
         Ok(crops
             .iter()
             .enumerate()
-            .map(|(index, crop)| raw.row(index).read(crop, image_size, self.spec.age_quantiles))
+            .map(|(index, crop)| raw.row(index).read(crop, image_size, self.age_quantiles))
             .collect())
     }
 

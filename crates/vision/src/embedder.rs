@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use image::RgbImage;
 
-use super::aligner::{Aligner, Crop, Template};
+use super::aligner::{Aligner, Crop};
+use super::crop_network::CropNetwork;
 use super::detector::Detection;
 use super::quality::QualityScale;
-use super::session::Network;
 use super::{EmbedderSpec, VisionError};
 
 /// A face as a vector. Two faces are as alike as their inner product.
@@ -29,11 +29,10 @@ const QUALITY: &str = "quality";
 const BATCH: usize = 4;
 
 pub(crate) struct Embedder {
-    network: Network,
-    spec: EmbedderSpec,
-    template: Template,
+    network: CropNetwork,
+    dimensions: usize,
+    flip: bool,
     quality: Option<QualityScale>,
-    input: Vec<f32>,
 }
 
 /// What the network gives for one crop: a vector of any length, and its rating.
@@ -45,33 +44,20 @@ impl Embedder {
         quality: Option<&QualityScale>,
         model: &[u8],
     ) -> Result<Self, VisionError> {
-        let network = Network::load("embedder", model)?;
-        let side = spec.size as usize;
-        if network.fixed_size().is_some_and(|size| size != (side, side)) {
-            return Err(network.unusable(format!(
-                "its input is {:?}, but the pack says {side}",
-                network.fixed_size()
-            )));
-        }
+        let network = CropNetwork::load("embedder", &spec.crop, 1.0, model)?;
         if quality.is_some() && !(network.has_output(EMBEDDING) && network.has_output(QUALITY)) {
             return Err(network.unusable(format!(
                 "the pack has a section [quality], but the network lacks the outputs {EMBEDDING} and {QUALITY}"
             )));
         }
-        Ok(Self {
-            network,
-            spec: spec.clone(),
-            template: Template::new(spec.alignment, spec.size, 1.0),
-            quality: quality.cloned(),
-            input: Vec::new(),
-        })
+        let EmbedderSpec { dimensions, flip, .. } = *spec;
+        Ok(Self { network, dimensions, flip, quality: quality.cloned() })
     }
 
     /// One run on black, so that the first request pays for no lazy set-up and a wrong output shape
     /// is found at start.
     pub fn warm(&mut self) -> Result<(), VisionError> {
-        let mut black = vec![Crop::black(self.spec.size)];
-        self.embed_crops(&mut black).map(drop)
+        self.embed_crops(&mut [self.network.black()]).map(drop)
     }
 
     pub fn embed(
@@ -81,9 +67,9 @@ impl Embedder {
         faces: &[&Detection],
     ) -> Result<Vec<Embedding>, VisionError> {
         let mut embeddings = Vec::with_capacity(faces.len());
-        for chunk in faces.chunks(BATCH) {
+        for chunk in faces.chunks(self.network.batch(BATCH)) {
             let mut crops: Vec<Crop> =
-                chunk.iter().map(|face| aligner.crop(image, face, &self.template)).collect();
+                chunk.iter().map(|face| self.network.crop(aligner, image, face)).collect();
             embeddings.extend(self.embed_crops(&mut crops)?);
         }
         Ok(embeddings)
@@ -91,7 +77,7 @@ impl Embedder {
 
     fn embed_crops(&mut self, crops: &mut [Crop]) -> Result<Vec<Embedding>, VisionError> {
         let mut views = self.run(crops)?;
-        if self.spec.flip {
+        if self.flip {
             crops.iter_mut().for_each(Crop::mirror);
             for ((vector, rating), (mut mirrored, other)) in views.iter_mut().zip(self.run(crops)?)
             {
@@ -116,28 +102,15 @@ impl Embedder {
 
     /// The network's outputs for each crop.
     fn run(&mut self, crops: &[Crop]) -> Result<Vec<Raw>, VisionError> {
-        let (side, dimensions) = (self.spec.size as usize, self.spec.dimensions);
-        let batch = self.network.batch(crops.len()).max(1);
-        let mut views = Vec::with_capacity(crops.len());
-        for chunk in crops.chunks(batch) {
-            self.input.clear();
-            chunk
-                .iter()
-                .for_each(|crop| crop.append_tensor(&self.spec.normalization, &mut self.input));
-            // A network with a fixed batch gets gray crops for the missing ones.
-            self.input.resize(self.network.batch(chunk.len()) * 3 * side * side, 0.0);
-            let rows = self.input.len() / (3 * side * side);
-            let outputs = self.network.run([rows, 3, side, side], &self.input)?;
-            let (vectors, ratings) = if self.quality.is_some() {
-                let ratings = outputs.named(QUALITY, rows)?.to_vec();
-                (outputs.named(EMBEDDING, rows * dimensions)?, ratings)
-            } else {
-                (outputs.at(0, rows * dimensions)?, vec![1.0; rows])
-            };
-            let rated = vectors.chunks_exact(dimensions).zip(ratings).take(chunk.len());
-            views.extend(rated.map(|(vector, rating)| (Box::from(vector), sound(rating))));
-        }
-        Ok(views)
+        let (rows, outputs) = self.network.run(crops)?;
+        let len = rows * self.dimensions;
+        let (vectors, ratings) = if self.quality.is_some() {
+            (outputs.named(EMBEDDING, len)?, outputs.named(QUALITY, rows)?.to_vec())
+        } else {
+            (outputs.at(0, len)?, vec![1.0; rows])
+        };
+        let rated = vectors.chunks_exact(self.dimensions).zip(ratings).take(crops.len());
+        Ok(rated.map(|(vector, rating)| (Box::from(vector), sound(rating))).collect())
     }
 
     pub fn take_time(&mut self) -> Duration {

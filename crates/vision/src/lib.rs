@@ -11,6 +11,7 @@ use thiserror::Error;
 mod aligner;
 mod analyzer;
 pub mod calibration;
+mod crop_network;
 pub mod detector;
 mod embedder;
 mod face;
@@ -37,8 +38,8 @@ pub use face::{
 pub use geometry::{BoundingBox, Point, Rect, SimilarityTransform};
 pub use networks::{Networks, Stage, StageTimes};
 pub use pack::{
-    Alignment, AnalyzerSpec, ColorOrder, DetectorFamily, DetectorSpec, EmbedderSpec, ModelFile,
-    Normalization, Pack, PackError, VerifierSpec,
+    Alignment, AnalyzerSpec, ColorOrder, CropSpec, DetectorFamily, DetectorSpec, EmbedderSpec,
+    ModelFile, Normalization, Pack, PackError, VerifierSpec,
 };
 pub use piecewise::{Piecewise, PiecewiseError};
 pub use pool::{RunError, Vision, VisionOptions};

@@ -27,9 +27,9 @@ impl ModelBytes {
     pub fn read(pack: &Pack) -> Result<Self, VisionError> {
         Ok(Self {
             detector: pack.read(&pack.detector.model)?,
-            embedder: pack.read(&pack.embedder.model)?,
-            verifier: pack.verifier.as_ref().map(|spec| pack.read(&spec.model)).transpose()?,
-            analyzer: pack.analyzer.as_ref().map(|spec| pack.read(&spec.model)).transpose()?,
+            embedder: pack.read(&pack.embedder.crop.model)?,
+            verifier: pack.verifier.as_ref().map(|spec| pack.read(&spec.crop.model)).transpose()?,
+            analyzer: pack.analyzer.as_ref().map(|spec| pack.read(&spec.crop.model)).transpose()?,
         })
     }
 }

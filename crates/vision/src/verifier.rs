@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use image::RgbImage;
 
-use super::aligner::{Aligner, Crop, Template};
+use super::aligner::{Aligner, Crop};
+use super::crop_network::CropNetwork;
 use super::detector::{Detection, suppress};
 use super::geometry::Point;
-use super::session::Network;
 use super::{VerifierSpec, VisionError};
 
 const BATCH: usize = 8;
@@ -23,39 +23,26 @@ const CENTER_DISTANCE: f32 = 1.0;
 const SCORE_MARGIN: f32 = 1e-4;
 
 pub(crate) struct Verifier {
-    network: Network,
-    spec: VerifierSpec,
-    template: Template,
-    input: Vec<f32>,
+    network: CropNetwork,
+    calibration: [f32; 3],
+    refine_landmarks: bool,
 }
 
 impl Verifier {
     pub fn load(spec: &VerifierSpec, model: &[u8]) -> Result<Self, VisionError> {
-        let network = Network::load("verifier", model)?;
-        let side = spec.size as usize;
-        if network.fixed_size().is_some_and(|size| size != (side, side)) {
-            return Err(network.unusable(format!(
-                "its input is {:?}, but the pack says {side}",
-                network.fixed_size()
-            )));
+        let VerifierSpec { calibration, refine_landmarks, .. } = *spec;
+        let network = CropNetwork::load("verifier", &spec.crop, spec.scale, model)?;
+        network.require(FACE)?;
+        if refine_landmarks {
+            network.require(LANDMARKS)?;
         }
-        for (output, needed) in [(FACE, true), (LANDMARKS, spec.refine_landmarks)] {
-            if needed && !network.has_output(output) {
-                return Err(network.unusable(format!("it has no output {output}")));
-            }
-        }
-        Ok(Self {
-            network,
-            spec: spec.clone(),
-            template: Template::new(spec.alignment, spec.size, spec.scale),
-            input: Vec::new(),
-        })
+        Ok(Self { network, calibration, refine_landmarks })
     }
 
     /// One run on black, so that the first request pays for no lazy set-up and a wrong output shape
     /// is found at start.
     pub fn warm(&mut self) -> Result<(), VisionError> {
-        self.run(&[Crop::black(self.spec.size)]).map(drop)
+        self.run(&[self.network.black()]).map(drop)
     }
 
     /// Sets the confidence of each detection to the probability that it is a face and, if the pack
@@ -66,10 +53,10 @@ impl Verifier {
         image: &RgbImage,
         faces: &mut [Detection],
     ) -> Result<(), VisionError> {
-        let [bias, of_detector, of_verifier] = self.spec.calibration;
-        for chunk in faces.chunks_mut(self.network.batch(BATCH).max(1)) {
+        let [bias, of_detector, of_verifier] = self.calibration;
+        for chunk in faces.chunks_mut(self.network.batch(BATCH)) {
             let crops: Vec<Crop> =
-                chunk.iter().map(|face| aligner.crop(image, face, &self.template)).collect();
+                chunk.iter().map(|face| self.network.crop(aligner, image, face)).collect();
             for ((face, crop), seen) in chunk.iter_mut().zip(&crops).zip(self.run(&crops)?) {
                 let evidence = bias + of_detector * logit(face.score) + of_verifier * seen.logit;
                 face.confidence = 100.0 * logistic(evidence);
@@ -83,26 +70,16 @@ impl Verifier {
     }
 
     fn run(&mut self, crops: &[Crop]) -> Result<Vec<Seen>, VisionError> {
-        let side = self.spec.size as usize;
-        self.input.clear();
-        crops.iter().for_each(|crop| crop.append_tensor(&self.spec.normalization, &mut self.input));
-        let rows = self.network.batch(crops.len()).max(crops.len());
-        // A network with a fixed batch gets gray crops for the missing ones.
-        self.input.resize(rows * 3 * side * side, 0.0);
-        let outputs = self.network.run([rows, 3, side, side], &self.input)?;
+        let (rows, outputs) = self.network.run(crops)?;
         let logits = outputs.named(FACE, rows)?;
-        let landmarks = if self.spec.refine_landmarks {
-            Some(outputs.named(LANDMARKS, rows * 10)?)
-        } else {
-            None
-        };
-        let side = self.spec.size as f32;
-        Ok((0..crops.len())
-            .map(|row| Seen {
-                logit: logits[row],
-                landmarks: landmarks.and_then(|values| points(&values[row * 10..][..10], side)),
-            })
-            .collect())
+        let landmarks =
+            if self.refine_landmarks { Some(outputs.named(LANDMARKS, rows * 10)?) } else { None };
+        let seen = crops.iter().enumerate().map(|(row, crop)| Seen {
+            logit: logits[row],
+            landmarks: landmarks
+                .and_then(|values| points(&values[row * 10..][..10], crop.side as f32)),
+        });
+        Ok(seen.collect())
     }
 
     pub fn take_time(&mut self) -> Duration {

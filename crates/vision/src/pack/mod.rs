@@ -17,8 +17,8 @@ use super::calibration::Calibration;
 use super::quality::QualityScale;
 
 pub use self::spec::{
-    Alignment, AnalyzerSpec, ColorOrder, DetectorFamily, DetectorSpec, EmbedderSpec, ModelFile,
-    Normalization, VerifierSpec,
+    Alignment, AnalyzerSpec, ColorOrder, CropSpec, DetectorFamily, DetectorSpec, EmbedderSpec,
+    ModelFile, Normalization, VerifierSpec,
 };
 
 /// Digits that name a vector space.
@@ -95,18 +95,18 @@ impl Pack {
 
     /// The pack's files: detector and embedder, and verifier and analyzer if it has them.
     pub fn models(&self) -> impl Iterator<Item = &ModelFile> {
-        [&self.detector.model, &self.embedder.model]
+        [&self.detector.model, &self.embedder.crop.model]
             .into_iter()
-            .chain(self.verifier.as_ref().map(|spec| &spec.model))
-            .chain(self.analyzer.as_ref().map(|spec| &spec.model))
+            .chain(self.verifier.as_ref().map(|spec| &spec.crop.model))
+            .chain(self.analyzer.as_ref().map(|spec| &spec.crop.model))
     }
 
     /// What tells apart the packs whose vectors cannot be compared, as twelve hexadecimal digits:
     /// the embedder's bytes, how it is shown a face, and the length that a rating earns a vector.
     /// Name, version, detector and analyzer do not count.
     pub fn vector_space(&self) -> String {
-        let EmbedderSpec { model, normalization, size, alignment: Alignment::Arcface5, .. } =
-            &self.embedder;
+        let CropSpec { model, normalization, size, alignment: Alignment::Arcface5 } =
+            &self.embedder.crop;
         let Normalization { color, mean, std } = normalization;
         let color = match color {
             ColorOrder::Rgb => "rgb",
@@ -128,7 +128,7 @@ impl Pack {
     pub fn shares(&self, space: &str) -> bool {
         space == self.vector_space()
             || (space.len() == SPACE_DIGITS
-                && self.embedder.model.sha256.to_ascii_lowercase().starts_with(space))
+                && self.embedder.crop.model.sha256.to_ascii_lowercase().starts_with(space))
     }
 
     /// Reads one file, and hands it out only if its SHA-256 is the stated one.

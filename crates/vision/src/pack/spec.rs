@@ -1,6 +1,7 @@
 //! What `pack.toml` states of each network.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 use serde::Deserialize;
@@ -83,10 +84,9 @@ impl DetectorSpec {
     }
 }
 
-/// A second look at what the detector found: a network that answers face or no face on the aligned
-/// crop.
+/// A network whose input is an aligned crop of a face.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct VerifierSpec {
+pub struct CropSpec {
     #[serde(flatten)]
     pub model: ModelFile,
     #[serde(flatten)]
@@ -94,6 +94,14 @@ pub struct VerifierSpec {
     /// Side of the square input in pixels.
     pub size: u32,
     pub alignment: Alignment,
+}
+
+/// A second look at what the detector found: a network that answers face or no face on the aligned
+/// crop.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct VerifierSpec {
+    #[serde(flatten)]
+    pub crop: CropSpec,
     /// As [`AnalyzerSpec::scale`].
     pub scale: f32,
     /// `[bias, detector, verifier]`: the probability that a box is a face is the logistic of `bias
@@ -108,12 +116,7 @@ pub struct VerifierSpec {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct EmbedderSpec {
     #[serde(flatten)]
-    pub model: ModelFile,
-    #[serde(flatten)]
-    pub normalization: Normalization,
-    /// Side of the square input in pixels.
-    pub size: u32,
-    pub alignment: Alignment,
+    pub crop: CropSpec,
     pub dimensions: usize,
     /// Embeds the mirrored crop as well and averages the two: slightly better, twice the time.
     #[serde(default)]
@@ -123,12 +126,7 @@ pub struct EmbedderSpec {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct AnalyzerSpec {
     #[serde(flatten)]
-    pub model: ModelFile,
-    #[serde(flatten)]
-    pub normalization: Normalization,
-    /// Side of the square input in pixels.
-    pub size: u32,
-    pub alignment: Alignment,
+    pub crop: CropSpec,
     /// The template shrinks around the crop's center by this factor, so that the crop shows more
     /// than the face.
     pub scale: f32,
@@ -180,6 +178,10 @@ pub(super) struct Manifest {
     pub accuracy: BTreeMap<String, toml::Value>,
 }
 
+/// How far a template may shrink in its crop.
+const SCALES: RangeInclusive<f32> = 0.1..=1.0;
+const SCALES_PROBLEM: &str = "must be within 0.1..=1";
+
 /// A field and what is wrong with it.
 pub(super) type Fault = (&'static str, String);
 
@@ -209,11 +211,10 @@ impl Manifest {
             "must be within 1..=4096",
         )?;
         network("detector", &detector.model, &detector.normalization)?;
-        network("embedder", &embedder.model, &embedder.normalization)?;
-        crop("embedder.size", embedder.size, "embedder.scale", 1.0)?;
+        crop("embedder", "embedder.size", &embedder.crop)?;
         if let Some(verifier) = verifier {
-            network("verifier", &verifier.model, &verifier.normalization)?;
-            crop("verifier.size", verifier.size, "verifier.scale", verifier.scale)?;
+            crop("verifier", "verifier.size", &verifier.crop)?;
+            ensure(SCALES.contains(&verifier.scale), "verifier.scale", SCALES_PROBLEM)?;
             let [bias, of_detector, of_verifier] = verifier.calibration;
             ensure(
                 bias.is_finite() && of_detector >= 0.0 && of_verifier > 0.0,
@@ -222,8 +223,8 @@ impl Manifest {
             )?;
         }
         if let Some(analyzer) = analyzer {
-            network("analyzer", &analyzer.model, &analyzer.normalization)?;
-            crop("analyzer.size", analyzer.size, "analyzer.scale", analyzer.scale)?;
+            crop("analyzer", "analyzer.size", &analyzer.crop)?;
+            ensure(SCALES.contains(&analyzer.scale), "analyzer.scale", SCALES_PROBLEM)?;
             let [low, high] = analyzer.age_quantiles;
             ensure(
                 0.0 < low && low < high && high < 1.0,
@@ -276,12 +277,7 @@ fn network(
     ensure(usable, field, "mean must be finite, std finite and positive")
 }
 
-fn crop(
-    size_field: &'static str,
-    size: u32,
-    scale_field: &'static str,
-    scale: f32,
-) -> Result<(), Fault> {
-    ensure((16..=1024).contains(&size), size_field, "must be within 16..=1024")?;
-    ensure((0.1..=1.0).contains(&scale), scale_field, "must be within 0.1..=1")
+fn crop(field: &'static str, size_field: &'static str, spec: &CropSpec) -> Result<(), Fault> {
+    network(field, &spec.model, &spec.normalization)?;
+    ensure((16..=1024).contains(&spec.size), size_field, "must be within 16..=1024")
 }
