@@ -62,6 +62,11 @@ impl Piecewise {
         (y0 + (y1 - y0) * ((x - x0) / (x1 - x0))).clamp(y0, y1)
     }
 
+    /// The knots and their values.
+    pub fn points(&self) -> (&[f32], &[f32]) {
+        (&self.knots, &self.values)
+    }
+
     /// The first and the last knot.
     pub fn ends(&self) -> (f32, f32) {
         (self.knots[0], self.knots[self.knots.len() - 1])

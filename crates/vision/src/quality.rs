@@ -156,7 +156,8 @@ impl QualityScale {
 
     /// The map from rating to weight in words that are equal only for equal maps.
     pub(crate) fn weights(&self) -> String {
-        format!(" {:?}", self.weight)
+        let (knots, values) = self.weight.points();
+        format!(" Piecewise {{ knots: {knots:?}, values: {values:?} }}")
     }
 
     /// Whether a filter lets a face of this rating pass.

@@ -41,6 +41,7 @@ pub enum PackError {
 #[derive(Debug, Clone)]
 pub struct Pack {
     folder: PathBuf,
+    vector_space: String,
     pub name: String,
     pub version: String,
     pub license: String,
@@ -73,8 +74,10 @@ impl Pack {
         manifest.validate().map_err(invalid)?;
         let calibration = manifest.calibration().map_err(invalid)?;
         let quality = manifest.quality().map_err(invalid)?;
+        let vector_space = vector_space(&manifest.embedder, quality.as_ref());
         Ok(Self {
             folder,
+            vector_space,
             name: manifest.name,
             version: manifest.version,
             license: manifest.license,
@@ -104,31 +107,19 @@ impl Pack {
     /// What tells apart the packs whose vectors cannot be compared, as twelve hexadecimal digits:
     /// the embedder's bytes, how it is shown a face, and the length that a rating earns a vector.
     /// Name, version, detector and analyzer do not count.
-    pub fn vector_space(&self) -> String {
-        let CropSpec { model, normalization, size, alignment: Alignment::Arcface5 } =
-            &self.embedder.crop;
-        let Normalization { color, mean, std } = normalization;
-        let color = match color {
-            ColorOrder::Rgb => "rgb",
-            ColorOrder::Bgr => "bgr",
-        };
-        let digest = model.sha256.to_ascii_lowercase();
-        let flip = self.embedder.flip;
-        let mut text = format!("{digest} {size} arcface-5 {color} {mean:?} {std:?} {flip}");
-        if let Some(quality) = &self.quality {
-            text += &quality.weights();
-        }
-        let mut space = hex(&Sha256::digest(text));
-        space.truncate(SPACE_DIGITS);
-        space
+    pub fn vector_space(&self) -> &str {
+        &self.vector_space
     }
 
     /// Whether vectors of the space can be compared with this pack's. Up to version 0.2.0 the first
     /// digits of the embedder's digest named a space.
     pub fn shares(&self, space: &str) -> bool {
-        space == self.vector_space()
+        let digest = &self.embedder.crop.model.sha256;
+        space == self.vector_space
             || (space.len() == SPACE_DIGITS
-                && self.embedder.crop.model.sha256.to_ascii_lowercase().starts_with(space))
+                && digest
+                    .get(..SPACE_DIGITS)
+                    .is_some_and(|start| start.to_ascii_lowercase() == space))
     }
 
     /// Reads one file, and hands it out only if its SHA-256 is the stated one.
@@ -147,6 +138,23 @@ impl Pack {
     pub fn verify(&self) -> Result<(), PackError> {
         self.models().try_for_each(|model| self.read(model).map(drop))
     }
+}
+
+/// [`Pack::vector_space`]. Collections keep it: the same pack has to have the same one for ever.
+fn vector_space(embedder: &EmbedderSpec, quality: Option<&QualityScale>) -> String {
+    let CropSpec { model, normalization, size, alignment: Alignment::Arcface5 } = &embedder.crop;
+    let Normalization { color, mean, std } = normalization;
+    let color = match color {
+        ColorOrder::Rgb => "rgb",
+        ColorOrder::Bgr => "bgr",
+    };
+    let digest = model.sha256.to_ascii_lowercase();
+    let flip = embedder.flip;
+    let weights = quality.map(QualityScale::weights).unwrap_or_default();
+    let text = format!("{digest} {size} arcface-5 {color} {mean:?} {std:?} {flip}{weights}");
+    let mut space = hex(&Sha256::digest(text));
+    space.truncate(SPACE_DIGITS);
+    space
 }
 
 fn hex(bytes: &[u8]) -> String {

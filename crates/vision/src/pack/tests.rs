@@ -68,3 +68,17 @@ fn says_which_field_is_wrong() {
     assert!(error.to_string().contains("retina"), "{error}");
     assert!(matches!(Pack::open("/no/such/folder"), Err(PackError::Read { .. })));
 }
+
+/// Collections keep these digits: a change would part every collection from its pack.
+#[test]
+fn a_vector_space_never_changes_its_name() {
+    let open = |manifest: &str| Pack::open(folder_with(manifest).path()).expect("valid");
+    let plain = open(&manifest());
+    assert_eq!(plain.vector_space(), "74f32a1b93d8");
+    let rated = "[quality]\ncosine = [0.0, 0.5, 1.0]\nweight = [0.25, 0.5, 1.0]\nlow = 0.1\nauto = 0.2\nmedium = 0.3\nhigh = 0.4\n[calibration]";
+    let rated = open(&manifest().replacen("[calibration]", rated, 1));
+    assert_eq!(rated.vector_space(), "430c305e2ab2");
+    let of_0_2_0 = &plain.embedder.crop.model.sha256[..12];
+    assert!(plain.shares(of_0_2_0) && plain.shares(plain.vector_space()));
+    assert!(!plain.shares(rated.vector_space()) && !plain.shares(""));
+}
