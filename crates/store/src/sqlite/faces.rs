@@ -1,5 +1,6 @@
 //! Faces: kept, listed, found and deleted.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
@@ -155,12 +156,12 @@ impl Write for IndexFaces {
         if self.faces.is_empty() {
             return Ok(Vec::new());
         }
-        let kept = of_image(transaction.connection, self).await?;
-        let mut faces = self.faces.clone();
+        let mut kept = of_image(transaction.connection, self).await?;
+        let mut faces = Cow::Borrowed(&self.faces);
         if !kept.is_empty() {
             let kept: Vec<_> =
                 kept.iter().map(|kept| (kept.ordinal, kept.bounding_box())).collect();
-            renumber(&kept, &mut faces);
+            renumber(&kept, faces.to_mut());
         }
         let added = insert(transaction.connection, self, &faces).await?;
         if !added.is_empty() {
@@ -173,8 +174,8 @@ impl Write for IndexFaces {
             transaction
                 .changes
                 .push(Change::FacesAdded { collection: self.collection.key, faces: added });
+            kept = of_image(transaction.connection, self).await?;
         }
-        let kept = of_image(transaction.connection, self).await?;
         let by_ordinal: HashMap<u32, Face> =
             kept.into_iter().map(|kept| (kept.ordinal, Face::from(kept))).collect();
         Ok(faces.iter().map(|new| by_ordinal[&new.ordinal].clone()).collect())
