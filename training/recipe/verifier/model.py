@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from recipe.common import layers
 from recipe.verifier.spec import SIDE
 
 WIDTHS = (16, 32, 64, 80)
@@ -12,8 +13,7 @@ WIDTHS = (16, 32, 64, 80)
 
 def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
     """3 x 3 convolution without bias, batch norm, ReLU."""
-    layer = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
-    return nn.Sequential(layer, nn.BatchNorm2d(outputs), nn.ReLU())
+    return layers.conv(inputs, outputs, stride).append(nn.ReLU())
 
 
 class Residual(nn.Module):
