@@ -1,12 +1,12 @@
 //! The server and the training recipe see the same: the recipe's copy of the pipeline wrote what
 //! the default pack answers for the example images (`recipe golden`).
 
-use std::path::{Path, PathBuf};
-
 use image::imageops;
-use lookalike_vision::image::{Image, decode};
-use lookalike_vision::{Detection, Networks, Pack, Point, Vision, VisionOptions, runtime};
 use serde::Deserialize;
+
+use crate::image::Image;
+use crate::testing::{default_pack, init_runtime, picture};
+use crate::{Detection, Networks, Point, Vision, VisionOptions};
 
 #[derive(Deserialize)]
 struct Entry {
@@ -25,13 +25,8 @@ struct Golden {
     vector: Vec<f32>,
 }
 
-fn repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
-}
-
 fn turned(name: &str, quarters: u32) -> Image {
-    let file = std::fs::read(repository("examples/faces").join(name)).expect("an example");
-    let mut image = decode(&file).expect("a sound JPEG");
+    let mut image = picture(name);
     for _ in 0..quarters {
         image.pixels = imageops::rotate90(&image.pixels);
     }
@@ -40,11 +35,9 @@ fn turned(name: &str, quarters: u32) -> Image {
 
 #[tokio::test]
 async fn the_recipe_and_the_server_agree() {
-    let library = repository(".cache/onnxruntime/libonnxruntime.so");
-    let library = std::env::var_os("ORT_DYLIB_PATH").map_or(library, PathBuf::from);
-    runtime::init(Some(&library)).expect("ONNX Runtime loads");
-    let pack = Pack::open(repository("models/default")).expect("a valid pack");
-    let vision = Vision::load(pack, VisionOptions { workers: 1, queue: 1 }).expect("loads");
+    init_runtime();
+    let vision =
+        Vision::load(default_pack(), VisionOptions { workers: 1, queue: 1 }).expect("loads");
     let text = include_str!("golden.json");
     let entries: Vec<Entry> = serde_json::from_str(text).expect("what the recipe wrote");
     assert!(entries.iter().map(|entry| entry.faces.len()).sum::<usize>() >= 15);

@@ -16,6 +16,8 @@ pub mod detector;
 mod embedder;
 mod face;
 mod geometry;
+#[cfg(test)]
+mod golden;
 pub mod image;
 mod networks;
 mod pack;

@@ -26,6 +26,12 @@ pub(crate) fn init_runtime() {
     runtime::init(Some(&path)).expect("ONNX Runtime loads");
 }
 
+/// One of the example faces of the repository.
+pub(crate) fn picture(name: &str) -> Image {
+    let file = fs::read(repository("examples/faces").join(name)).expect("an example");
+    decode(&file).expect("a sound JPEG")
+}
+
 /// The pack of the repository.
 pub(crate) fn default_pack() -> Pack {
     Pack::open(repository("models/default")).expect("valid pack")
@@ -60,10 +66,6 @@ pub(crate) fn examples() -> &'static Examples {
         init_runtime();
         let (_folder, pack) = pack_without_analyzer();
         let vision = Vision::load(pack, VisionOptions { workers: 1, queue: 64 }).expect("loads");
-        let picture = |name: &str| {
-            let file = fs::read(repository("examples/faces").join(name)).expect("an example");
-            decode(&file).expect("a sound JPEG")
-        };
         Examples {
             vision,
             ana: picture("ana-1.jpg"),

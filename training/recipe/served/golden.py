@@ -18,7 +18,7 @@ from recipe.common import data, onnx_runtime
 from recipe.served import pipeline, pixels
 
 ROOT = Path(__file__).parents[3]
-GOLDEN = ROOT / "crates" / "vision" / "tests" / "golden.json"
+GOLDEN = ROOT / "crates" / "vision" / "src" / "golden.json"
 IMAGES = ("ana-1.jpg", "ana-2.jpg", "ben.jpg", "group.jpg")
 QUARTERS = (0, 1, 2)
 """Quarter turns, clockwise."""
