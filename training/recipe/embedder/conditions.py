@@ -19,7 +19,8 @@ from tqdm import tqdm
 
 from recipe.common import data, geometry
 from recipe.embedder import calibrate, damages, views
-from recipe.served import exam, golden, pipeline
+from recipe.served import exam, pipeline
+from recipe.served.embedder import Embedder
 
 FIGURES = data.WORK / "conditions.json"
 ZOOM, PEOPLE = 2.3, 455
@@ -118,9 +119,7 @@ def photos(most: int) -> list[Photo]:
     return result
 
 
-def vector(
-    image: np.ndarray, networks: pipeline.Served, embedder: golden.Embedder
-) -> np.ndarray | None:
+def vector(image: np.ndarray, networks: pipeline.Served, embedder: Embedder) -> np.ndarray | None:
     """What the server keeps of the largest face [128], or None where none is found."""
     found = pipeline.decide(networks.candidates(image), networks.settings)
     if not len(found):
@@ -151,7 +150,7 @@ def execute(options: argparse.Namespace) -> None:
     curve = tomllib.loads((options.pack / "pack.toml").read_text())["calibration"]
     limit = curve["cosine"][curve["similarity"].index(80.0)]
     networks = pipeline.Served(pipeline.Settings.of(options.pack))
-    embedder, shown = golden.Embedder(options.pack), photos(options.people)
+    embedder, shown = Embedder(options.pack), photos(options.people)
     seen: dict[str, list[np.ndarray | None]] = {}
     for name, change in CONDITIONS.items():
         rng = np.random.default_rng(3)
