@@ -22,6 +22,8 @@ mod memory;
 mod query;
 mod scanner;
 pub mod simd;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 mod user;

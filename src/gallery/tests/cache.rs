@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 
-use super::{ids, scattered};
 use crate::gallery::{Gallery, Kind, SearchError};
+use lookalike_search::testing::{ids, scattered};
 use lookalike_search::user_vector;
 use lookalike_store::{
     Change, ChangeSink, Collection, CollectionKey, FaceVector, FaceVisitor, PackId, StoreError,

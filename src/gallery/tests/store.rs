@@ -6,8 +6,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use uuid::Uuid;
 
-use super::scattered;
 use crate::gallery::{Gallery, Kind};
+use lookalike_search::testing::scattered;
 use lookalike_search::{Hit, cosine, user_vector};
 use lookalike_store::Tenant;
 use lookalike_store::{

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use proptest::prelude::*;
 
-use super::{ids, scattered, unit};
 use crate::codes::{Codes, Probe, Terms};
 use crate::simd::{Isa, block_bytes};
+use crate::testing::{ids, scattered, unit};
 use crate::{Arena, CHUNK_ROWS, Hit, Query, TopK, VectorError};
 
 /// The definition of an answer.

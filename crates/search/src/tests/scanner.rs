@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use super::scattered;
+use crate::testing::scattered;
 use crate::{Arena, CHUNK_ROWS, Query, Scanner};
 
 fn arena(rows: usize) -> (Arc<Arena>, Vec<Vec<f32>>) {
