@@ -20,7 +20,7 @@ pub use error::{Entity, Failure, Quota, StoreError, StoreResult};
 pub use rows::{
     AssociateFaces, Association, AssociationFailure, BoundingBox, Collection, CollectionKey,
     DisassociateFaces, Disassociation, DisassociationFailure, Face, FaceDeletion, FaceFilter,
-    Idempotency, IndexFaces, NewCollection, NewFace, PackId, Similarity, User,
+    Idempotency, IndexFaces, NewCollection, NewFace, PackId, Similarity, TenantTotals, User,
 };
 
 pub use sqlite::{Clock, Location, OpenError, Report, Sqlite, check};
@@ -34,7 +34,7 @@ pub async fn open(location: &str) -> Result<Arc<dyn Store>, OpenError> {
     Ok(Arc::new(Sqlite::open(&location).await?))
 }
 
-pub use crate::tenant::Tenant;
+pub use crate::tenant::{Scope, Tenant};
 
 /// Most tags that one collection may carry.
 pub const MAX_TAGS: usize = 200;
@@ -94,6 +94,14 @@ pub trait Store: VectorSource {
     /// Finishes the pending writes and releases the engine; later calls fail with
     /// [`StoreError::Closed`].
     async fn close(&self);
+
+    /// Every tenant that has collections, in ascending order of account and region, with what they
+    /// hold.
+    async fn tenants(&self) -> StoreResult<Vec<TenantTotals>>;
+
+    /// Deletes every collection of the tenants in `scope`, in one step that is taken as a whole, and
+    /// returns what they held. Takes the same time for collections of any size.
+    async fn reset(&self, scope: &Scope) -> StoreResult<Vec<TenantTotals>>;
 
     /// Makes an empty collection. Fails with [`StoreError::AlreadyExists`] or [`Quota::Tags`].
     async fn create_collection(

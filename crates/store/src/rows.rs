@@ -46,6 +46,15 @@ pub struct Collection {
     pub user_count: u64,
 }
 
+/// What the collections of a tenant hold together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TenantTotals {
+    pub tenant: Tenant,
+    pub collections: u64,
+    pub faces: u64,
+    pub users: u64,
+}
+
 /// A box in ratios of the upright image's width and height; may reach past the image.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct BoundingBox {

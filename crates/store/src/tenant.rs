@@ -16,3 +16,20 @@ impl Tenant {
         format!("aws:rekognition:{}:{}:collection/{collection_id}", self.region, self.account)
     }
 }
+
+/// Some tenants: those of an account, of a region, or of both; all of them by default.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Scope {
+    pub account: Option<String>,
+    pub region: Option<String>,
+}
+
+impl Scope {
+    /// Whether a tenant is one of these.
+    pub fn contains(&self, tenant: &Tenant) -> bool {
+        let is = |wanted: &Option<String>, own: &String| {
+            wanted.as_ref().is_none_or(|wanted| wanted == own)
+        };
+        is(&self.account, &tenant.account) && is(&self.region, &tenant.region)
+    }
+}

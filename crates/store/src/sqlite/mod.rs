@@ -20,6 +20,7 @@ mod open;
 mod purge;
 mod rows;
 mod tags;
+mod tenants;
 mod tokens;
 mod users;
 mod writer;
@@ -43,9 +44,9 @@ use super::change::{ChangeSink, FaceVector};
 use super::error::StoreResult;
 use super::rows::{
     AssociateFaces, Association, Collection, CollectionKey, DisassociateFaces, Disassociation,
-    Face, FaceDeletion, FaceFilter, Idempotency, IndexFaces, NewCollection, User,
+    Face, FaceDeletion, FaceFilter, Idempotency, IndexFaces, NewCollection, TenantTotals, User,
 };
-use crate::tenant::Tenant;
+use crate::tenant::{Scope, Tenant};
 use crate::{FaceVisitor, Store, UserVisitor, VectorSource};
 use folder::Files;
 use tokens::Once;
@@ -125,6 +126,14 @@ impl Store for Sqlite {
         self.writer.close().await;
         self.readers.close().await;
         self.writer_connection.close().await;
+    }
+
+    async fn tenants(&self) -> StoreResult<Vec<TenantTotals>> {
+        tenants::list(&self.readers).await
+    }
+
+    async fn reset(&self, scope: &Scope) -> StoreResult<Vec<TenantTotals>> {
+        self.writer.write(tenants::Reset { scope: scope.clone() }).await
     }
 
     async fn create_collection(
