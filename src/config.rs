@@ -8,6 +8,7 @@ use bytesize::ByteSize;
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::admin::access::AdminToken;
 use crate::catalog::ModelsCommand;
 use crate::forward::parse_forward;
 use crate::listen::parse_listen;
@@ -71,6 +72,8 @@ pub struct ServeConfig {
     pub auth: AuthConfig,
     #[command(flatten)]
     pub browsers: BrowserConfig,
+    #[command(flatten)]
+    pub admin: AdminConfig,
     #[command(flatten)]
     pub api: ApiConfig,
 }
@@ -136,6 +139,34 @@ pub struct BrowserConfig {
     /// repeated.
     #[arg(long, env = "LOOKALIKE_HOST_NAME", value_delimiter = ',', value_name = "NAME", value_parser = parse_host_name)]
     pub host_name: Vec<String>,
+}
+
+/// The control plane under `/_lookalike/`.
+#[derive(Debug, Clone, Args)]
+pub struct AdminConfig {
+    /// Address of a listener of its own for the control plane and the console; the API is there
+    /// too.
+    #[arg(long, env = "LOOKALIKE_ADMIN_LISTEN", value_name = "ADDRESS", value_parser = parse_listen)]
+    pub admin_listen: Option<SocketAddr>,
+    /// Token that the control plane asks for; required for it where signatures are verified.
+    #[arg(long, env = "LOOKALIKE_ADMIN_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    pub admin_token: Option<AdminToken>,
+    /// Whether browsers get the web console.
+    #[arg(long, env = "LOOKALIKE_CONSOLE", value_enum, default_value_t = Switch::On)]
+    pub console: Switch,
+}
+
+impl AdminConfig {
+    /// Whether browsers get the web console.
+    pub fn has_console(&self) -> bool {
+        self.console == Switch::On
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    On,
+    Off,
 }
 
 /// How the API behaves.

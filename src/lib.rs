@@ -4,11 +4,11 @@
 //! [`objects`] and [`lookalike_vision`], [`lookalike_store`] and [`gallery`], and back out through
 //! [`aws_json`]. Each crate under `crates/` depends on none above it.
 
+pub mod admin;
 pub mod app;
 pub mod catalog;
 pub mod check;
 pub mod config;
-pub mod control;
 pub mod environment;
 mod forward;
 pub mod gallery;

@@ -5,8 +5,9 @@ use std::thread;
 use std::time::Duration;
 
 use clap::{CommandFactory as _, Parser as _};
+use lookalike::admin::health;
 use lookalike::config::{Cli, Command, ServeConfig};
-use lookalike::{catalog, check, control, environment, logging, server};
+use lookalike::{catalog, check, environment, logging, server};
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -43,7 +44,7 @@ async fn run(cli: Cli) -> Result<(), AnyError> {
     match cli.command {
         None => serve(cli.serve).await,
         Some(Command::Serve(config)) => serve(*config).await,
-        Some(Command::Health { listen }) => control::ask_ready(listen).await.map_err(Into::into),
+        Some(Command::Health { listen }) => health::ask_ready(listen).await.map_err(Into::into),
         Some(Command::Check { data }) => check::run(&data).await.map_err(Into::into),
         Some(Command::Models(command)) => catalog::run(command).await.map_err(Into::into),
     }

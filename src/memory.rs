@@ -119,8 +119,8 @@ fn groups(own: &str) -> Vec<PathBuf> {
     files
 }
 
-/// What the process holds now.
-fn resident() -> usize {
+/// What the process holds now, in bytes.
+pub fn resident() -> usize {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kibibytes = line.and_then(|line| line.trim().strip_suffix(" kB")?.parse().ok());

@@ -1,6 +1,7 @@
 //! Where objects are, as the command line names it.
 
 use std::convert::Infallible;
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -33,5 +34,20 @@ impl FromStr for S3Location {
             }
             folder => Self::Folder(folder.into()),
         })
+    }
+}
+
+/// As the command line names it; of an address, without what it may hold of a user and password.
+impl fmt::Display for S3Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::Folder(folder) => write!(f, "{}", folder.display()),
+            Self::Aws => f.write_str("aws"),
+            Self::Endpoint(url) => match url.parse::<reqwest::Url>() {
+                Ok(url) => f.write_str(&url.origin().ascii_serialization()),
+                Err(_) => f.write_str("an endpoint"),
+            },
+        }
     }
 }

@@ -27,8 +27,11 @@ pub(super) fn auth_mode(config: &AuthConfig) -> Result<AuthMode, StartError> {
 }
 
 /// States once what an open server lets others do.
-pub(super) fn warn_if_exposed(listen: SocketAddr, origins: &[AllowedOrigin]) {
-    if !listen.ip().is_loopback() {
+pub(super) fn warn_if_exposed(
+    addresses: impl Iterator<Item = SocketAddr>,
+    origins: &[AllowedOrigin],
+) {
+    for listen in addresses.filter(|address| !address.ip().is_loopback()) {
         warn!(
             address = %listen,
             "anyone who can reach this address may read and delete every collection: give callers keys \

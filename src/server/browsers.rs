@@ -38,6 +38,16 @@ pub enum AllowedOrigin {
     Exact(String),
 }
 
+impl fmt::Display for AllowedOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Any => "*",
+            Self::Loopback => "loopback",
+            Self::Exact(origin) => origin,
+        })
+    }
+}
+
 impl FromStr for AllowedOrigin {
     type Err = String;
 
@@ -116,7 +126,7 @@ struct HostNames {
 
 /// Why a page is kept out.
 #[derive(Debug, Error, PartialEq, Eq)]
-enum Refusal {
+pub enum Refusal {
     #[error("pages of {0} may not call this server. Start it with --cors-origin {0} to let them")]
     Origin(String),
     #[error(
@@ -124,6 +134,10 @@ enum Refusal {
          names, or call it by its address"
     )]
     Host(String),
+    #[error(
+        "only this server's own pages may use its control plane, and {0} is no page of its own"
+    )]
+    Foreign(String),
 }
 
 impl BrowserPolicy {
@@ -163,6 +177,29 @@ impl BrowserPolicy {
                     Err(Refusal::Origin(origin.chars().take(256).collect()))
                 }
             }
+        }
+    }
+
+    /// Lets a request of no page pass, and that of one of this server's own pages: what other pages
+    /// are allowed does not count here, and neither does a name that is not the server's.
+    pub fn admit_own(&self, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+        let authority = host_of(uri, headers);
+        if let (Some(hosts), Some(authority)) = (&self.hosts, &authority) {
+            let host = host_name(authority);
+            if (hosts.is_loopback || is_from_browser(headers)) && !hosts.knows(&host) {
+                return Err(Refusal::Host(host));
+            }
+        }
+        if let Some(origin) = headers.get(header::ORIGIN) {
+            let origin = String::from_utf8_lossy(origin.as_bytes()).to_ascii_lowercase();
+            let own = origin.split_once("://").map(|(_, own)| own);
+            if own.is_none() || own != authority.as_deref() {
+                return Err(Refusal::Foreign(origin.chars().take(256).collect()));
+            }
+        }
+        match headers.get("sec-fetch-site").map(HeaderValue::as_bytes) {
+            None | Some(b"same-origin" | b"none") => Ok(()),
+            Some(_) => Err(Refusal::Foreign("what asks".to_owned())),
         }
     }
 
@@ -224,7 +261,7 @@ fn host_name(authority: &str) -> String {
 
 /// Browsers state where a request comes from; over plain HTTP a page's GET of its own origin bears
 /// nothing but the browser's name. `Sec-Fetch-Mode` alone is what the `fetch` of Node.js sends.
-fn is_from_browser(headers: &HeaderMap) -> bool {
+pub fn is_from_browser(headers: &HeaderMap) -> bool {
     let agent = headers.get(header::USER_AGENT);
     ["origin", "sec-fetch-site", "sec-fetch-dest"].iter().any(|name| headers.contains_key(*name))
         || agent.is_some_and(|agent| agent.as_bytes().starts_with(b"Mozilla/"))
@@ -274,7 +311,7 @@ fn expose(headers: &mut HeaderMap, allowed: Option<HeaderValue>) {
 /// An error that SDKs read as well as people do.
 fn refuse(refusal: &Refusal) -> Response<Body> {
     let status = match refusal {
-        Refusal::Origin(_) => StatusCode::FORBIDDEN,
+        Refusal::Origin(_) | Refusal::Foreign(_) => StatusCode::FORBIDDEN,
         Refusal::Host(_) => StatusCode::MISDIRECTED_REQUEST,
     };
     info!(status = status.as_u16(), error = %refusal, "request refused");
@@ -318,7 +355,7 @@ mod tests {
             Ok(allowed) => {
                 Ok(allowed.map_or_else(String::new, |value| value.to_str().unwrap().into()))
             }
-            Err(Refusal::Origin(_)) => Err(403),
+            Err(Refusal::Origin(_) | Refusal::Foreign(_)) => Err(403),
             Err(Refusal::Host(_)) => Err(421),
         }
     }

@@ -8,17 +8,19 @@ mod files;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
+use futures_util::future::OptionFuture;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::{info, warn};
 
+use crate::admin::access::Access;
+use crate::admin::{self, Admin};
 use crate::app::{App, StartError};
 use crate::config::{BrowserConfig, ServeConfig};
-use crate::control;
 use crate::forward::Forward;
 use crate::operations::Rekognition;
 use access::Reload;
@@ -32,12 +34,40 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// How long the whole process may take then: below the thirty seconds after which Kubernetes kills.
 pub const STOP_DEADLINE: Duration = Duration::from_secs(20);
 
+/// Connections of a control plane with a listener of its own.
+const MOST_ADMIN_CONNECTIONS: usize = 64;
+
 /// A server that holds its address and is ready to answer.
 pub struct Server {
-    listener: TcpListener,
-    front: Arc<FrontEnd<Rekognition>>,
-    browsers: Arc<BrowserPolicy>,
+    listener: Listener,
+    /// Where the control plane has one of its own.
+    admin_listener: Option<Listener>,
+    admin: Arc<Admin>,
     reload: Reload,
+}
+
+/// An address that was taken, and what pages may do there.
+struct Listener {
+    socket: TcpListener,
+    browsers: Arc<BrowserPolicy>,
+}
+
+impl Listener {
+    async fn bind(
+        address: SocketAddr,
+        config: &BrowserConfig,
+        is_open: bool,
+    ) -> Result<Self, StartError> {
+        let BrowserConfig { cors_origin, host_name } = config.clone();
+        let browsers = Arc::new(BrowserPolicy::new(cors_origin, host_name, address, is_open));
+        let bound = TcpListener::bind(address).await;
+        let socket = bound.map_err(|source| StartError::Bind(address, source))?;
+        Ok(Self { socket, browsers })
+    }
+
+    fn addr(&self) -> SocketAddr {
+        self.socket.local_addr().expect("a bound socket has an address")
+    }
 }
 
 impl Server {
@@ -46,11 +76,11 @@ impl Server {
     pub async fn bind(config: &ServeConfig) -> Result<Self, StartError> {
         let reload = Reload::new(config.auth.credentials.clone());
         let auth = Auth::new(access::auth_mode(&config.auth)?, Rekognition::SIGNING_NAME);
-        let BrowserConfig { cors_origin, host_name } = config.browsers.clone();
-        if auth.is_open() {
-            access::warn_if_exposed(config.listen, &cors_origin);
+        let is_open = auth.is_open();
+        if is_open {
+            let addresses = config.admin.admin_listen.into_iter().chain([config.listen]);
+            access::warn_if_exposed(addresses, &config.browsers.cors_origin);
         }
-        let browsers = BrowserPolicy::new(cors_origin, host_name, config.listen, auth.is_open());
         let forward = config.api.forward.clone().map(Forward::new);
         let forward = forward.transpose().map_err(StartError::Forward)?;
         let app = Arc::new(App::open(config).await?);
@@ -61,10 +91,13 @@ impl Server {
             RateLimiter::new(&config.api.limits),
             encoded,
         ));
-        let listener = TcpListener::bind(config.listen)
-            .await
-            .map_err(|source| StartError::Bind(config.listen, source))?;
-        Ok(Self { listener, front, browsers: Arc::new(browsers), reload })
+        let listener = Listener::bind(config.listen, &config.browsers, is_open).await?;
+        let admin_listener = match config.admin.admin_listen {
+            Some(address) => Some(Listener::bind(address, &config.browsers, is_open).await?),
+            None => None,
+        };
+        let admin = Arc::new(Admin { front, config: config.clone(), started: Instant::now() });
+        Ok(Self { listener, admin_listener, admin, reload })
     }
 
     /// The address that was taken.
@@ -72,12 +105,20 @@ impl Server {
     /// # Panics
     /// When the operating system does not tell the address of a socket that it has bound.
     pub fn addr(&self) -> SocketAddr {
-        self.listener.local_addr().expect("a bound socket has an address")
+        self.listener.addr()
+    }
+
+    /// The address of the control plane, where it has one of its own.
+    ///
+    /// # Panics
+    /// As [`Self::addr`].
+    pub fn admin_addr(&self) -> Option<SocketAddr> {
+        self.admin_listener.as_ref().map(Listener::addr)
     }
 
     /// What the server works with.
     pub fn app(&self) -> &App {
-        &self.front.service.app
+        self.admin.app()
     }
 
     /// Answers requests until `shutdown` resolves, then finishes those under way until `patience`,
@@ -90,30 +131,54 @@ impl Server {
         let pack = self.app().packs.served().pack();
         let limits = Limits::of_files(files::raise_limit());
         info!(
-            address = %self.addr(), pack = pack.name, version = pack.version, connections = limits.most, "ready"
+            address = %self.addr(),
+            admin_address = self.admin_addr().map(tracing::field::display),
+            pack = pack.name,
+            version = pack.version,
+            connections = limits.most,
+            "ready"
         );
-        let routes = Router::new()
-            .nest("/_lookalike", control::routes())
-            .fallback(aws_json::serve)
-            .with_state(Arc::clone(&self.front))
-            .layer(axum::middleware::from_fn_with_state(self.browsers, browsers::guard));
-        let (stop, stopping) = oneshot::channel();
-        let stop = async move {
-            shutdown.await;
-            let _ = stop.send(());
+        let (stop, stopping) = watch::channel(false);
+        let serve = |listener: Listener, has_control: bool, limits| {
+            let routes = routes(&self.admin, &listener.browsers, has_control);
+            let mut stopping = stopping.clone();
+            let stop = async move { drop(stopping.wait_for(|stopping| *stopping).await) };
+            connections::serve(listener.socket, routes, limits, stop)
         };
+        let api = serve(self.listener, self.admin_listener.is_none(), limits);
+        let most = limits.most.min(MOST_ADMIN_CONNECTIONS);
+        let control = self.admin_listener.map(|own| serve(own, true, Limits { most, ..limits }));
+        let control = async { OptionFuture::from(control).await };
         let out_of_patience = async {
-            let _ = stopping.await;
+            shutdown.await;
+            stop.send_replace(true);
             patience.await;
         };
         tokio::select! {
-            () = connections::serve(self.listener, routes, limits, stop) => {}
-            () = self.reload.run(&self.front.auth) => {}
+            _ = async { tokio::join!(api, control) } => {}
+            () = self.reload.run(&self.admin.front.auth) => {}
             () = out_of_patience => warn!("requests were cut off that did not end in time"),
         }
-        self.front.service.app.close().await;
+        self.admin.app().close().await;
         info!("stopped");
     }
+}
+
+/// What a listener answers: the API, and the whole control plane or only its public part.
+fn routes(admin: &Arc<Admin>, browsers: &Arc<BrowserPolicy>, has_control: bool) -> Router {
+    let own = if has_control {
+        let access = Access {
+            token: admin.config.admin.admin_token.clone(),
+            is_open: admin.front.auth.is_open(),
+            browsers: Arc::clone(browsers),
+        };
+        admin::routes(admin, Arc::new(access))
+    } else {
+        admin::public_routes(admin)
+    };
+    let api = Router::new().fallback(aws_json::serve).with_state(Arc::clone(&admin.front));
+    own.merge(api)
+        .layer(axum::middleware::from_fn_with_state(Arc::clone(browsers), browsers::guard))
 }
 
 /// How long requests under way may take after the first stop signal: fifteen seconds, or until a

@@ -4,6 +4,7 @@ mod support;
 
 #[cfg(unix)]
 mod access;
+mod admin;
 mod collections;
 mod compare_faces;
 mod concurrency;

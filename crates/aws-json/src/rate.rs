@@ -1,6 +1,7 @@
 //! Optional limits on requests a second, one for each operation.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::str::FromStr;
 use std::sync::Mutex;
 use std::time::Instant;
@@ -19,6 +20,12 @@ impl RateLimit {
     /// The operation that is limited, or `*`.
     pub fn operation(&self) -> &str {
         &self.operation
+    }
+}
+
+impl fmt::Display for RateLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={}", self.operation, self.per_second)
     }
 }
 

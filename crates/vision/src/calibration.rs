@@ -11,6 +11,11 @@ impl Calibration {
         Piecewise::new(cosine, similarity, 0.0..=100.0).map(Self)
     }
 
+    /// The inner products at the corners of the map, and their similarities.
+    pub fn points(&self) -> (&[f32], &[f32]) {
+        self.0.points()
+    }
+
     /// The similarity, 0..=100, of two faces whose embeddings have this inner product; never
     /// decreasing, also in f32's last bit.
     pub fn similarity(&self, cosine: f32) -> f32 {

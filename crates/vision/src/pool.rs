@@ -107,6 +107,11 @@ impl Vision {
         &self.pool.pack
     }
 
+    /// How many worker threads there are.
+    pub fn workers(&self) -> usize {
+        self.pool.workers.len()
+    }
+
     /// Runs a job on a worker thread with its networks; [`RunError::Busy`] at once when the queue
     /// is full.
     ///

@@ -27,11 +27,31 @@ pub struct Reply {
 
 impl Client {
     pub fn new(url: &str) -> Self {
-        Self { url: url.to_owned(), http: reqwest::Client::new() }
+        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+        Self { url: url.to_owned(), http: http.build().expect("a client") }
     }
 
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// Sends the control plane a request.
+    pub async fn admin(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<Value>,
+    ) -> Reply {
+        let method = method.parse().expect("a method");
+        let mut request = self.http.request(method, format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        if let Some(body) = body {
+            request = request.body(body.to_string());
+        }
+        Reply::of(request.send().await.expect("the server answers")).await
     }
 
     /// Calls an operation with a signature made by `aws-sigv4`, the signer of the AWS SDK for Rust.
@@ -101,10 +121,7 @@ impl Client {
             all.insert(HeaderName::from_bytes(name.as_bytes()).unwrap(), value.parse().unwrap());
         }
         request = request.headers(all);
-        let response = request.send().await.expect("the server answers");
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let text = response.text().await.expect("a whole body");
-        Reply { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
+        Reply::of(request.send().await.expect("the server answers")).await
     }
 
     /// Posts a body to an operation as it is.
@@ -158,6 +175,12 @@ impl Client {
 }
 
 impl Reply {
+    async fn of(response: reqwest::Response) -> Self {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await.expect("a whole body");
+        Self { status, headers, body: serde_json::from_str(&text).unwrap_or(Value::String(text)) }
+    }
+
     pub fn refusal(&self) -> (String, String) {
         assert_ne!(self.status, 200, "{}", self.body);
         let text = |name: &str| self.body[name].as_str().map(str::to_owned);

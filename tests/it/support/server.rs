@@ -30,6 +30,7 @@ pub fn options(extra: &[&str]) -> ServeConfig {
 /// A running server and a client for it; the server stops when this is dropped.
 pub struct TestServer {
     client: Client,
+    admin: Option<Client>,
     store: Arc<dyn Store>,
     stop: Option<oneshot::Sender<()>>,
 }
@@ -55,13 +56,19 @@ impl TestServer {
         });
         let server = Server::bind(&options(extra)).await.expect("the server starts");
         let client = Client::new(&format!("http://{}", server.addr()));
+        let admin = server.admin_addr().map(|address| Client::new(&format!("http://{address}")));
         let store = Arc::clone(&server.app().store);
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = async move {
             let _ = stopped.await;
         };
         tokio::spawn(server.run(stopped, std::future::ready(())));
-        Self { client, store, stop: Some(stop) }
+        Self { client, admin, store, stop: Some(stop) }
+    }
+
+    /// A client of the listener that the control plane has for itself.
+    pub fn admin_listener(&self) -> &Client {
+        self.admin.as_ref().expect("the server was started with --admin-listen")
     }
 
     /// The database behind the server.

@@ -1,0 +1,91 @@
+//! How the control plane fails: a status, what happened, and its cause.
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+use thiserror::Error;
+use tracing::error;
+use utoipa::ToSchema;
+
+use super::extract::Json;
+use aws_json::causes;
+use lookalike_store::StoreError;
+
+/// Why a request to the control plane failed.
+#[derive(Debug, Error)]
+pub enum AdminError {
+    #[error("{0}")]
+    Invalid(String),
+    #[error("the body cannot be read")]
+    Body(#[source] axum::Error),
+    #[error("the body is larger than {0} bytes")]
+    TooLarge(usize),
+    #[error("the control plane needs the header `Authorization: Bearer TOKEN`")]
+    NoToken,
+    #[error("this is not the token of --admin-token")]
+    WrongToken,
+    #[error(
+        "the control plane of a server that verifies signatures needs a token: start the server with \
+         --admin-token TOKEN or LOOKALIKE_ADMIN_TOKEN"
+    )]
+    TokenNotConfigured,
+    #[error("{0}")]
+    Page(String),
+    #[error("a change that a page asks for needs the header `x-lookalike-admin: 1`")]
+    NotDeliberate,
+    #[error("{}", no_route(*is_apart))]
+    NoRoute { is_apart: bool },
+    #[error("this route has other methods: see /_lookalike/openapi.json")]
+    WrongMethod,
+    #[error("the database failed")]
+    Store(#[from] StoreError),
+}
+
+fn no_route(is_apart: bool) -> &'static str {
+    if is_apart {
+        "there is no such route on this listener: the control plane is on that of --admin-listen"
+    } else {
+        "there is no such route: see /_lookalike/openapi.json"
+    }
+}
+
+/// An error as the client reads it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ErrorBody {
+    /// What happened, and what to do.
+    pub error: String,
+    /// Why it happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
+}
+
+impl AdminError {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Invalid(_) | Self::Body(_) => StatusCode::BAD_REQUEST,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NoToken | Self::WrongToken => StatusCode::UNAUTHORIZED,
+            Self::TokenNotConfigured | Self::Page(_) | Self::NotDeliberate => StatusCode::FORBIDDEN,
+            Self::NoRoute { .. } => StatusCode::NOT_FOUND,
+            Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}
+
+impl IntoResponse for AdminError {
+    fn into_response(self) -> Response {
+        let status = self.status();
+        let cause = Some(causes(&self)).filter(|cause| !cause.is_empty());
+        if status.is_server_error() {
+            error!(error = %self, cause, "the control plane failed");
+        }
+        let mut response =
+            (status, Json(ErrorBody { error: self.to_string(), cause })).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            let bearer = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, bearer);
+        }
+        response
+    }
+}
