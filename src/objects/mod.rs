@@ -52,7 +52,7 @@ pub struct ImageSource {
 enum Kind {
     None,
     Folder(Folder),
-    S3(Box<S3>),
+    S3(Arc<S3>),
 }
 
 impl ImageSource {
@@ -64,14 +64,30 @@ impl ImageSource {
             S3Location::Folder(folder) => Folder::open(folder)
                 .map(Kind::Folder)
                 .map_err(|source| SourceError::Folder { folder: folder.clone(), source })?,
-            S3Location::Aws => Kind::S3(Box::new(s3(AmazonS3Builder::from_env())?)),
+            S3Location::Aws => Kind::S3(Arc::new(s3(AmazonS3Builder::from_env())?)),
             S3Location::Endpoint(url) => {
                 let builder = AmazonS3Builder::from_env();
                 let builder = builder.with_config(AmazonS3ConfigKey::S3Endpoint, url);
-                Kind::S3(Box::new(s3(builder)?))
+                Kind::S3(Arc::new(s3(builder)?))
             }
         };
         Ok(Self::of(kind))
+    }
+
+    /// Asks an endpoint for an answer, and warns in the log if there is none. The server starts
+    /// meanwhile: the endpoint may come up later.
+    pub fn probe(&self) {
+        let Kind::S3(s3) = &self.kind else { return };
+        let s3 = Arc::clone(s3);
+        tokio::spawn(async move {
+            if let Err(error) = s3.probe().await {
+                tracing::warn!(
+                    endpoint = s3.endpoint(),
+                    cause = %aws_json::causes(&error),
+                    "the S3 endpoint does not answer: S3Object images cannot be read until it does"
+                );
+            }
+        });
     }
 
     /// Holds images in so many KiB, which others may draw on too.

@@ -21,6 +21,7 @@ use super::ObjectError;
 use super::room::Arriving;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 const HEADERS_TIMEOUT: Duration = Duration::from_secs(20);
 /// Longer than this no object pauses that will still arrive.
 const STALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -67,6 +68,15 @@ impl S3 {
         );
         let endpoint = endpoint.trim_end_matches('/').to_owned();
         Ok(Self { http, endpoint, region, credentials })
+    }
+
+    /// Whether anything answers there; an unsigned request may well be refused.
+    pub async fn probe(&self) -> Result<(), reqwest::Error> {
+        self.http.get(&self.endpoint).timeout(PROBE_TIMEOUT).send().await.map(drop)
+    }
+
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
     }
 
     /// Reads an object.

@@ -84,7 +84,7 @@ async fn s3_server() -> (ImageSource, Log) {
         .with_secret_access_key("hush")
         .with_token("session")
         .with_region("eu-west-1");
-    (ImageSource::of(Kind::S3(Box::new(S3::open(builder).expect("a client")))), log)
+    (ImageSource::of(Kind::S3(Arc::new(S3::open(builder).expect("a client")))), log)
 }
 
 /// An object that is a text.
@@ -170,7 +170,9 @@ async fn an_unreachable_endpoint_is_our_failure() {
         .with_config(AmazonS3ConfigKey::S3Endpoint, format!("http://{free}"))
         .with_access_key_id("a")
         .with_secret_access_key("b");
-    let source = ImageSource::of(Kind::S3(Box::new(S3::open(builder).expect("a client"))));
+    let s3 = Arc::new(S3::open(builder).expect("a client"));
+    assert!(s3.probe().await.expect_err("nobody listens").is_connect());
+    let source = ImageSource::of(Kind::S3(s3));
     assert_eq!(refusal(&source, "a.jpg", None).await.0, InternalServerError);
 }
 
