@@ -6,12 +6,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use lookalike::installation::Installation;
 use lookalike_vision::image::Image;
-use lookalike_vision::{Detection, Networks, Pack, Point, Rect, Vision, VisionOptions};
+use lookalike_vision::{Detection, Networks, Pack, Point, Rect, Vision, VisionOptions, runtime};
 
 mod support;
 
 fn load() -> Vision {
+    let library = Installation::find().runtime(None).unwrap_or_else(|error| panic!("{error}"));
+    runtime::init(&library).unwrap_or_else(|error| panic!("{error}"));
     let default = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models/default");
     let folder = std::env::var_os("LOOKALIKE_PACK").map_or(default, PathBuf::from);
     let pack =

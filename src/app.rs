@@ -10,11 +10,11 @@ use tokio::sync::Semaphore;
 
 use crate::config::ServeConfig;
 use crate::gallery::Gallery;
+use crate::installation::Installation;
 use crate::memory::MemoryPlan;
 use crate::objects::{ImageSource, SourceError};
-use crate::packs::{Packs, pack_folder};
+use crate::packs::{LoadError, PackFiles, Packs};
 use lookalike_store::{ChangeSink, OpenError, Store};
-use lookalike_vision::VisionError;
 
 /// Everything that an operation may touch.
 pub struct App {
@@ -34,7 +34,7 @@ pub enum StartError {
     #[error(transparent)]
     Store(#[from] OpenError),
     #[error(transparent)]
-    Vision(#[from] VisionError),
+    Packs(#[from] LoadError),
     #[error(transparent)]
     Images(#[from] SourceError),
     #[error(transparent)]
@@ -47,9 +47,6 @@ pub enum StartError {
     OpenWithCredentials(PathBuf),
     #[error("--auth verify needs a credentials file: name it with --credentials")]
     VerifyWithoutCredentials,
-    #[error("there is no pack at {}: `lookalike models list` shows the packs that there are, \
-             `lookalike models pull NAME` fetches one", .0.display())]
-    NoPack(PathBuf),
     #[error("cannot prepare to pass requests on")]
     Forward(#[source] reqwest::Error),
     #[error("cannot listen on {0}: stop what uses it, or choose another address with --listen")]
@@ -64,14 +61,13 @@ impl App {
     /// Opens the store and loads the networks, side by side.
     pub async fn open(config: &ServeConfig) -> Result<Self, StartError> {
         let images = ImageSource::open(&config.api.s3)?;
-        let folder = pack_folder(&config.vision);
-        if !folder.join("pack.toml").exists() {
-            return Err(StartError::NoPack(folder));
-        }
+        images.probe();
+        let files = PackFiles::find(&config.vision)?;
         let packs = tokio::task::spawn_blocking({
             let config = config.vision.clone();
-            move || Packs::load(&config)
+            move || Packs::load(files, &config)
         });
+        Installation::find().warn_of_former_data(&config.data);
         let store = lookalike_store::open(&config.data).await?;
         let threads = config
             .api

@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::admin::access::AdminToken;
 use crate::catalog::ModelsCommand;
 use crate::forward::parse_forward;
+use crate::installation::Installation;
 use crate::listen::parse_listen;
 use crate::objects::S3Location;
 use crate::operations::Rekognition;
@@ -41,7 +42,7 @@ pub enum Command {
     /// Verify a data folder that no server is using; exits with 1 when it is damaged.
     Check {
         /// Folder of the database.
-        #[arg(long, env = "LOOKALIKE_DATA", default_value = "data")]
+        #[arg(long, env = "LOOKALIKE_DATA", default_value_os_t = Installation::find().data())]
         data: PathBuf,
     },
     /// List, fetch and verify model packs.
@@ -57,7 +58,7 @@ pub struct ServeConfig {
     #[arg(long, env = "LOOKALIKE_LISTEN", default_value = "127.0.0.1:9340", value_parser = parse_listen)]
     pub listen: SocketAddr,
     /// Folder of the database, or `:memory:` to keep nothing.
-    #[arg(long, env = "LOOKALIKE_DATA", default_value = "data")]
+    #[arg(long, env = "LOOKALIKE_DATA", default_value_t = default_data())]
     pub data: String,
     /// Log format.
     #[arg(long, env = "LOOKALIKE_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
@@ -87,13 +88,13 @@ pub enum LogFormat {
 /// Networks and the threads that run them.
 #[derive(Debug, Clone, Args)]
 pub struct VisionConfig {
-    /// Folder of model packs.
-    #[arg(long, env = "LOOKALIKE_MODELS", default_value = "models")]
+    /// Folder of model packs, looked at before those of the installation.
+    #[arg(long, env = "LOOKALIKE_MODELS", default_value_os_t = Installation::find().models())]
     pub models: PathBuf,
-    /// Pack to serve: its name in the folder of packs, or the path of a pack.
+    /// Pack to serve: its name in a folder of packs, or the path of a pack.
     #[arg(long, env = "LOOKALIKE_PACK", default_value = "default")]
     pub pack: PathBuf,
-    /// ONNX Runtime's shared library.
+    /// ONNX Runtime's shared library, if it is not where the installation has it.
     #[arg(long = "onnxruntime", env = "ORT_DYLIB_PATH")]
     pub runtime: Option<PathBuf>,
     /// Inference threads; as many as cores if not given.
@@ -193,6 +194,10 @@ pub struct ApiConfig {
     /// the container's if not given.
     #[arg(long, env = "LOOKALIKE_SEARCH_MEMORY", value_name = "SIZE")]
     pub search_memory: Option<ByteSize>,
+}
+
+fn default_data() -> String {
+    Installation::find().data().to_string_lossy().into_owned()
 }
 
 /// How many threads of a kind there may be; each holds memory of its own.

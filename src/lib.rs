@@ -12,6 +12,7 @@ pub mod config;
 pub mod environment;
 mod forward;
 pub mod gallery;
+pub mod installation;
 mod listen;
 pub mod logging;
 pub mod memory;

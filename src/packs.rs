@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tracing::info;
 
 use crate::config::VisionConfig;
+use crate::installation::{Installation, NoRuntime, listed};
 use lookalike_store::PackId;
 use lookalike_vision::{Pack, PackError, Vision, VisionError, VisionOptions, runtime};
 
@@ -25,14 +26,39 @@ const CHECK_INTERVAL: Duration = Duration::from_mins(1);
 /// Loaded packs.
 pub struct Packs {
     served: Vision,
-    folder: PathBuf,
+    folders: Vec<PathBuf>,
     options: VisionOptions,
     others: Mutex<HashMap<String, Other>>,
+}
+
+/// Where the networks and what runs them are.
+pub struct PackFiles {
+    served: PathBuf,
+    folders: Vec<PathBuf>,
+    runtime: PathBuf,
 }
 
 struct Other {
     vision: Vision,
     used_at: Instant,
+}
+
+/// Why the served pack cannot be loaded.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    #[error(
+        "there is no pack {}{}: `lookalike models list` shows the packs that there are, \
+         `lookalike models pull NAME` fetches one",
+        pack.display(),
+        if searched.is_empty() { String::new() } else { format!(" in {}", listed(searched)) }
+    )]
+    NoPack { pack: PathBuf, searched: Vec<PathBuf> },
+    #[error(transparent)]
+    NoRuntime(#[from] NoRuntime),
+    #[error(transparent)]
+    Pack(#[from] PackError),
+    #[error(transparent)]
+    Vision(#[from] VisionError),
 }
 
 /// Why a pack beside the served one cannot be used.
@@ -46,9 +72,9 @@ pub enum PacksError {
 
 impl Packs {
     /// Loads the served pack.
-    pub fn load(config: &VisionConfig) -> Result<Self, VisionError> {
-        runtime::init(config.runtime.as_deref())?;
-        let pack = Pack::open(pack_folder(config))?;
+    pub fn load(files: PackFiles, config: &VisionConfig) -> Result<Self, LoadError> {
+        runtime::init(&files.runtime)?;
+        let pack = Pack::open(files.served)?;
         let defaults = VisionOptions::default();
         let options = VisionOptions {
             workers: config.workers.unwrap_or(defaults.workers),
@@ -56,7 +82,7 @@ impl Packs {
         };
         Ok(Self {
             served: Vision::load(pack, options)?,
-            folder: config.models.clone(),
+            folders: files.folders,
             options,
             others: Mutex::default(),
         })
@@ -76,8 +102,8 @@ impl Packs {
         }
     }
 
-    /// The networks whose vectors a collection of this pack holds; none if the folder of packs does
-    /// not have them.
+    /// The networks whose vectors a collection of this pack holds; none if no folder of packs has
+    /// them.
     pub async fn of(&self, id: &PackId) -> Result<Option<Vision>, PacksError> {
         let space = id.version.rsplit_once('+').map_or(id.version.as_str(), |(_, space)| space);
         if self.served.pack().shares(space) {
@@ -89,8 +115,8 @@ impl Packs {
             other.used_at = Instant::now();
             return Ok(Some(other.vision.clone()));
         }
-        let (folder, wanted, options) = (self.folder.clone(), space.to_owned(), self.options);
-        let load = move || match find(&folder, &wanted) {
+        let (folders, wanted, options) = (self.folders.clone(), space.to_owned(), self.options);
+        let load = move || match find(&folders, &wanted) {
             Some(pack) => Vision::load(pack, options).map(Some),
             None => Ok(None),
         };
@@ -115,10 +141,10 @@ impl Packs {
     }
 }
 
-/// The pack of a vector space in a folder of packs.
-fn find(folder: &Path, space: &str) -> Option<Pack> {
-    let entries = fs::read_dir(folder).ok()?;
-    let mut packs = entries.flatten().filter_map(|entry| open(&entry.path()));
+/// The pack of a vector space in folders of packs.
+fn find(folders: &[PathBuf], space: &str) -> Option<Pack> {
+    let entries = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
+    let mut packs = entries.filter_map(|entry| open(&entry.path()));
     packs.find(|pack| pack.shares(space))
 }
 
@@ -134,8 +160,23 @@ fn open(folder: &Path) -> Option<Pack> {
     }
 }
 
+impl PackFiles {
+    /// Looks for them; reads none.
+    pub fn find(config: &VisionConfig) -> Result<Self, LoadError> {
+        let installation = Installation::find();
+        let folders = installation.pack_folders(&config.models);
+        let served = pack_folder(config, &folders)?;
+        let runtime = installation.runtime(config.runtime.as_deref())?;
+        Ok(Self { served, folders, runtime })
+    }
+}
+
 /// A pack is named by its folder, or by its name among the packs.
-pub(crate) fn pack_folder(config: &VisionConfig) -> PathBuf {
-    let is_path = config.pack.is_absolute() || config.pack.join("pack.toml").is_file();
-    if is_path { config.pack.clone() } else { Path::new(&config.models).join(&config.pack) }
+fn pack_folder(config: &VisionConfig, folders: &[PathBuf]) -> Result<PathBuf, LoadError> {
+    let pack = &config.pack;
+    let named = [pack.clone()].into_iter().chain(folders.iter().map(|folder| folder.join(pack)));
+    named.into_iter().find(|folder| folder.join("pack.toml").is_file()).ok_or_else(|| {
+        let searched = if pack.is_absolute() { Vec::new() } else { folders.to_vec() };
+        LoadError::NoPack { pack: pack.clone(), searched }
+    })
 }

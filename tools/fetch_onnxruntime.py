@@ -36,6 +36,9 @@ def main(folder: pathlib.Path) -> None:
             [member] = [name for name in archive.namelist() if "/libonnxruntime." in name]
             suffix = ".dylib" if member.endswith(".dylib") else ".so"
             folder.mkdir(parents=True, exist_ok=True)
+            # Whoever passes the library on has to pass these on too.
+            for name in ("LICENSE", "ThirdPartyNotices.txt"):
+                (folder / name).write_bytes(archive.read(f"onnxruntime/{name}"))
             part = folder / "libonnxruntime.part"
             part.write_bytes(archive.read(member))
             part.rename(folder / f"libonnxruntime{suffix}")

@@ -9,15 +9,24 @@ use indicatif::{ProgressBar, ProgressStyle};
 use thiserror::Error;
 
 use super::download::{self, DownloadError, Wanted};
+use super::list::{Format, list};
+use super::verify::verify;
 use super::{CATALOG, Entry, has_digest, human_size};
-use lookalike_vision::{Pack, PackError};
+use crate::installation::{Installation, listed};
 
 /// The folder of packs.
 #[derive(Debug, Args)]
 pub struct Folder {
-    /// Folder of model packs.
-    #[arg(long, env = "LOOKALIKE_MODELS", default_value = "models")]
+    /// Folder of model packs, looked at before those of the installation.
+    #[arg(long, env = "LOOKALIKE_MODELS", default_value_os_t = Installation::find().models())]
     models: PathBuf,
+}
+
+impl Folder {
+    /// This one, then those of the installation.
+    fn all(&self) -> Vec<PathBuf> {
+        Installation::find().pack_folders(&self.models)
+    }
 }
 
 /// What to do with packs.
@@ -25,6 +34,12 @@ pub struct Folder {
 pub enum ModelsCommand {
     /// Show the packs that are here and those that can be fetched.
     List {
+        /// With descriptions, licenses and measured accuracy.
+        #[arg(long, short)]
+        verbose: bool,
+        /// All of it as JSON, for programs.
+        #[arg(long, conflicts_with = "verbose")]
+        json: bool,
         #[command(flatten)]
         folder: Folder,
     },
@@ -52,10 +67,10 @@ pub enum ModelsCommand {
 pub enum CatalogError {
     #[error("no pack {name:?} in the catalogue, which has: {known}; any other pack goes into a folder of its own under {}", models.display())]
     Unknown { name: String, known: String, models: PathBuf },
-    #[error("no pack {name:?} in {}; `lookalike models list` shows what is there", models.display())]
-    Absent { name: String, models: PathBuf },
-    #[error("no packs in {}; `lookalike models pull NAME` fetches one of the catalogue", .0.display())]
-    Empty(PathBuf),
+    #[error("no pack {name:?} in {}; `lookalike models list` shows what is there", listed(folders))]
+    Absent { name: String, folders: Vec<PathBuf> },
+    #[error("no packs in {}; `lookalike models pull NAME` fetches one of the catalogue", listed(.0))]
+    Empty(Vec<PathBuf>),
     #[error("{source}\nWithout a way to the network: pull --from a mirror, or put the file at {} by hand and pull again", target.display())]
     Download { source: DownloadError, target: PathBuf },
     #[error("cannot write {}: {source}", path.display())]
@@ -72,9 +87,16 @@ pub enum CatalogError {
 pub async fn run(command: ModelsCommand) -> Result<(), CatalogError> {
     let mut output = io::stdout();
     match command {
-        ModelsCommand::List { folder } => list(&folder.models, &mut output),
+        ModelsCommand::List { verbose, json, folder } => {
+            let format = match (verbose, json) {
+                (_, true) => Format::Json,
+                (true, false) => Format::Long,
+                (false, false) => Format::Short,
+            };
+            list(&folder.all(), format, &mut output)
+        }
         ModelsCommand::Verify { name, folder } => {
-            verify(&folder.models, name.as_deref(), &mut output)
+            verify(&folder.all(), name.as_deref(), &mut output)
         }
         ModelsCommand::Pull { name, from, folder } => {
             let entry = Entry::find(&name).ok_or_else(|| CatalogError::Unknown {
@@ -162,94 +184,4 @@ fn progress_of(wanted: &Wanted<'_>) -> ProgressBar {
     .expect("a valid template");
     let name = wanted.target.display().to_string();
     ProgressBar::new(wanted.size).with_style(style).with_message(name)
-}
-
-/// The names of the folders that hold a `pack.toml`, sorted.
-fn installed(models: &Path) -> Vec<String> {
-    let entries = fs::read_dir(models).into_iter().flatten().flatten();
-    let packs = entries.filter(|entry| entry.path().join("pack.toml").is_file());
-    let mut names: Vec<String> =
-        packs.filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    names.sort_unstable();
-    names
-}
-
-pub(super) fn list(models: &Path, output: &mut dyn Write) -> Result<(), CatalogError> {
-    let here = installed(models);
-    for name in &here {
-        match Pack::open(models.join(name)) {
-            Ok(pack) => {
-                writeln!(
-                    output,
-                    "{name} {} (here)\n  {}\n  license: {}",
-                    pack.version, pack.description, pack.license
-                )?;
-                write_accuracy(output, pack.accuracy.iter())?;
-            }
-            Err(error) => writeln!(output, "{name} (unusable)\n  {error}")?,
-        }
-    }
-    for entry in CATALOG.iter().filter(|entry| !here.contains(&entry.name)) {
-        let size = human_size(entry.bytes());
-        writeln!(
-            output,
-            "{} {} ({size} to pull)\n  {}\n  license: {}",
-            entry.name, entry.version, entry.description, entry.license
-        )?;
-        write_accuracy(output, entry.accuracy.iter())?;
-    }
-    Ok(())
-}
-
-fn write_accuracy<'t>(
-    output: &mut dyn Write,
-    figures: impl Iterator<Item = (&'t String, &'t toml::Value)>,
-) -> Result<(), CatalogError> {
-    for (name, figure) in figures {
-        let text = figure.as_str().map_or_else(|| figure.to_string(), ToOwned::to_owned);
-        writeln!(output, "  {name}: {text}")?;
-    }
-    Ok(())
-}
-
-pub(super) fn verify(
-    models: &Path,
-    name: Option<&str>,
-    output: &mut dyn Write,
-) -> Result<(), CatalogError> {
-    let here = installed(models);
-    let names = match name {
-        Some(name) if here.iter().any(|installed| installed == name) => vec![name.to_owned()],
-        Some(name) => {
-            return Err(CatalogError::Absent { name: name.to_owned(), models: models.to_owned() });
-        }
-        None if here.is_empty() => return Err(CatalogError::Empty(models.to_owned())),
-        None => here,
-    };
-    let mut failed = 0;
-    for name in &names {
-        match verify_pack(&models.join(name), Entry::find(name)) {
-            Ok(()) => writeln!(output, "{name}: ok")?,
-            Err(problem) => {
-                failed += 1;
-                writeln!(output, "{name}: {problem}")?;
-            }
-        }
-    }
-    if failed > 0 { Err(CatalogError::Damaged { failed, checked: names.len() }) } else { Ok(()) }
-}
-
-/// Files against `pack.toml`, and `pack.toml` against the catalogue: whoever can change a file can
-/// change its digest too.
-fn verify_pack(folder: &Path, entry: Option<&Entry>) -> Result<(), String> {
-    let pack = Pack::open(folder).map_err(|error: PackError| error.to_string())?;
-    pack.verify().map_err(|error| error.to_string())?;
-    let Some(entry) = entry else { return Ok(()) };
-    let known = |sha256: &str| {
-        entry.networks().iter().any(|network| network.sha256.eq_ignore_ascii_case(sha256))
-    };
-    match pack.models().find(|model| !known(&model.sha256)) {
-        Some(model) => Err(format!("{} is not the file of the catalogue", model.file.display())),
-        None => Ok(()),
-    }
 }

@@ -2,8 +2,12 @@
 
 mod command;
 mod download;
+mod list;
+mod verify;
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -102,6 +106,18 @@ impl Network {
             None => self.url.clone(),
         }
     }
+}
+
+/// The folders that hold a `pack.toml`, by name; of two with one name, that of the first folder.
+fn installed(folders: &[PathBuf]) -> BTreeMap<String, PathBuf> {
+    let mut packs = BTreeMap::new();
+    let entries = folders.iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
+    for entry in entries.filter(|entry| entry.path().join("pack.toml").is_file()) {
+        if let Ok(name) = entry.file_name().into_string() {
+            packs.entry(name).or_insert_with(|| entry.path());
+        }
+    }
+    packs
 }
 
 /// Bytes for people: `322.9 kB`, `4.0 MB`.

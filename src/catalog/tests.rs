@@ -1,6 +1,5 @@
 //! Packs fetched from a local server that misbehaves in every way that servers do.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,7 +13,9 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use sha2::{Digest, Sha256};
 
-use super::command::{list, pull, verify};
+use super::command::pull;
+use super::list::{Format, list};
+use super::verify::verify;
 use super::*;
 use lookalike_vision::Pack;
 
@@ -249,14 +250,15 @@ async fn a_damaged_file_is_fetched_again() {
     bench.pull().await.expect("a pack");
     std::fs::write(bench.path("embedder.onnx"), "damaged").expect("damage");
     let mut output = Vec::new();
-    let error = verify(bench.models.path(), Some("sample"), &mut output).expect_err("damage");
+    let error =
+        verify(&[bench.models.path().into()], Some("sample"), &mut output).expect_err("damage");
     assert_eq!(
         error.to_string(),
         "damaged packs: 1 of 1; `lookalike models pull NAME` repairs one of the catalogue"
     );
     assert!(String::from_utf8(output).expect("text").starts_with("sample: "));
     bench.pull().await.expect("a repaired pack");
-    verify(bench.models.path(), None, &mut Vec::new()).expect("no damage");
+    verify(&[bench.models.path().into()], None, &mut Vec::new()).expect("no damage");
 }
 
 #[tokio::test]
@@ -322,24 +324,43 @@ fn the_catalogue_is_sound() {
 }
 
 #[tokio::test]
-async fn a_list_tells_what_is_here_and_what_is_not() {
+async fn a_list_shows_what_is_here_and_what_is_not() {
     let bench = Bench::with(Manner::Proper).await;
     bench.pull().await.expect("a pack");
     let broken = bench.models.path().join("broken");
     std::fs::create_dir(&broken).expect("a folder");
     std::fs::write(broken.join("pack.toml"), "name = 1").expect("a manifest");
-    let mut output = Vec::new();
-    list(bench.models.path(), &mut output).expect("a list");
-    let text = String::from_utf8(output).expect("text");
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+    let listed = |format| {
+        let mut output = Vec::new();
+        list(&[bench.models.path().into(), shipped.clone()], format, &mut output).expect("a list");
+        String::from_utf8(output).expect("text")
+    };
+
+    let long = listed(Format::Long);
     for expected in [
-        "sample 1 (here)",
+        "sample 1 (here: ",
         "mobilefacenet 1 (4.32 MB to pull)",
-        "broken (unusable)",
+        "broken - (unusable: ",
         "lfw_accuracy: 0.9915",
         "license: Apache-2.0",
     ] {
-        assert!(text.contains(expected), "{expected} in {text}");
+        assert!(long.contains(expected), "{expected} in {long}");
     }
+
+    let short = listed(Format::Short);
+    for (line, name) in
+        short.lines().zip(["broken", "default", "sample", "mobilefacenet", "opencv-zoo"])
+    {
+        assert!(line.starts_with(name), "{short}");
+    }
+    assert_eq!(short.lines().count(), 5);
+
+    let packs: serde_json::Value = serde_json::from_str(&listed(Format::Json)).expect("JSON");
+    let states: Vec<_> = packs.as_array().expect("packs").iter().map(|row| &row["state"]).collect();
+    assert_eq!(states, ["unusable", "here", "here", "pullable", "pullable"]);
+    assert_eq!(packs[1]["name"], "default");
+    assert!(packs[1]["accuracy"].is_object() && packs[3]["bytes"].as_u64() > Some(4_000_000));
 }
 
 #[test]
@@ -354,16 +375,16 @@ fn a_pack_that_is_not_the_catalogues_does_not_pass_for_it() {
     }
     std::fs::write(folder.join("pack.toml"), entry.manifest()).expect("a manifest");
     let mut output = Vec::new();
-    verify(models.path(), Some("mobilefacenet"), &mut output).expect_err("a forged pack");
+    verify(&[models.path().into()], Some("mobilefacenet"), &mut output).expect_err("a forged pack");
     let text = String::from_utf8(output).expect("text");
     assert_eq!(text, "mobilefacenet: detector.onnx is not the file of the catalogue\n");
     assert!(matches!(
-        verify(models.path(), Some("../x"), &mut Vec::new()),
+        verify(&[models.path().into()], Some("../x"), &mut Vec::new()),
         Err(CatalogError::Absent { .. })
     ));
     for nothing in [tempfile::tempdir().expect("a folder").path(), Path::new("/nonexistent/models")]
     {
-        let error = verify(nothing, None, &mut Vec::new()).expect_err("no packs");
+        let error = verify(&[nothing.into()], None, &mut Vec::new()).expect_err("no packs");
         assert!(
             error.to_string().starts_with(&format!("no packs in {}", nothing.display())),
             "{error}"

@@ -93,7 +93,8 @@ def test_what_was_indexed_is_there_after_a_restart(tmp_path, connect):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--pack", "nowhere"], "models/nowhere: `lookalike models list`"),
+        (["--pack", "nowhere"], "there is no pack nowhere in "),
+        (["--pack", "nowhere"], ": `lookalike models list`"),
         (["--auth", "verify", "--credentials", "nowhere.toml"], "nowhere.toml"),
         (["--credentials", "nowhere.toml"], "nowhere.toml: No such file"),
         (["--auth", "open", "--credentials", "README.md"], "contradict each other"),

@@ -50,13 +50,10 @@ pub use quality::{QualityFilter, QualityScale, Reason, reasons};
 /// A failure of the inference side; never the client's fault.
 #[derive(Debug, Error)]
 pub enum VisionError {
+    #[error("ONNX Runtime was not loaded before the networks")]
+    RuntimeNotLoaded,
     #[error(
-        "the ONNX Runtime library was not found in {}: run `make`, which fetches it, or set ORT_DYLIB_PATH to your own libonnxruntime",
-        searched.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", ")
-    )]
-    RuntimeMissing { searched: Vec<PathBuf> },
-    #[error(
-        "the ONNX Runtime library {library} cannot be used: {reason}; run `make`, or set ORT_DYLIB_PATH to version 1.22 or newer"
+        "the ONNX Runtime library {library} cannot be used: {reason}; name one of version 1.22 or newer with --onnxruntime or ORT_DYLIB_PATH"
     )]
     RuntimeUnusable { library: PathBuf, reason: String },
     #[error(transparent)]

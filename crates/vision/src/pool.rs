@@ -11,7 +11,7 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 
 use super::networks::ModelBytes;
-use super::{Networks, Pack, VisionError, runtime};
+use super::{Networks, Pack, VisionError};
 
 /// How many threads infer, and how many jobs may wait for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,7 +68,6 @@ impl Vision {
         options: VisionOptions,
         load: fn(&Arc<Pack>, &ModelBytes) -> Result<Networks, VisionError>,
     ) -> Result<Self, VisionError> {
-        runtime::init(None)?;
         let bytes = Arc::new(ModelBytes::read(&pack)?);
         let pack = Arc::new(pack);
         let (jobs, waiting) = mpsc::sync_channel(options.queue.max(1));
