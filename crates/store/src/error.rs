@@ -45,6 +45,15 @@ pub enum StoreError {
          let `lookalike check` name the damaged faces, and delete them"
     )]
     DamagedVector(i64),
+    /// Rows are missing that the collection counts.
+    #[error(
+        "the collection {0} does not hold what it counts: restore the database from a backup, or \
+         stop the server and let `lookalike check` name what is wrong"
+    )]
+    Incomplete(String),
+    /// Imported rows do not fit together; nothing of the call was kept.
+    #[error("{0}")]
+    InvalidImport(String),
     /// The engine failed; nothing of the call was kept.
     #[error("{failure}")]
     Database { failure: Failure, source: Arc<dyn Error + Send + Sync> },

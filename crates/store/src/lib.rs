@@ -9,6 +9,7 @@ mod error;
 mod rows;
 mod sqlite;
 mod tenant;
+mod transfer;
 
 use async_trait::async_trait;
 use std::collections::BTreeMap;
@@ -35,6 +36,7 @@ pub async fn open(location: &str) -> Result<Arc<dyn Store>, OpenError> {
 }
 
 pub use crate::tenant::{Scope, Tenant};
+pub use crate::transfer::{Export, Import, NewImport, StoredFace, Transfer, TransferRows};
 
 /// Most tags that one collection may carry.
 pub const MAX_TAGS: usize = 200;
@@ -83,7 +85,7 @@ pub trait VectorSource: Send + Sync {
 /// A caller that stops waiting (drops the future) leaves either the whole effect of its call or
 /// none of it.
 #[async_trait]
-pub trait Store: VectorSource {
+pub trait Store: VectorSource + Transfer {
     /// Sends the changes of all later commits to `sink`, which the store holds weakly: it is
     /// forgotten when its owner drops it.
     fn subscribe(&self, sink: &Arc<dyn ChangeSink>);

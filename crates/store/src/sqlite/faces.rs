@@ -231,7 +231,7 @@ async fn insert(
 }
 
 /// Inserts vectors, all of one length.
-async fn insert_vectors(
+pub(super) async fn insert_vectors(
     connection: &mut SqliteConnection,
     collection: CollectionKey,
     faces: &[FaceVector],

@@ -13,8 +13,10 @@ mod check;
 mod checksums;
 mod collections;
 mod error;
+mod export;
 mod faces;
 mod folder;
+mod import;
 mod load;
 mod open;
 mod purge;
@@ -47,6 +49,7 @@ use super::rows::{
     Face, FaceDeletion, FaceFilter, Idempotency, IndexFaces, NewCollection, TenantTotals, User,
 };
 use crate::tenant::{Scope, Tenant};
+use crate::transfer::{Export, Import, NewImport, Transfer, TransferRows};
 use crate::{FaceVisitor, Store, UserVisitor, VectorSource};
 use folder::Files;
 use tokens::Once;
@@ -310,5 +313,35 @@ impl VectorSource for Sqlite {
         visit: &mut UserVisitor<'_>,
     ) -> StoreResult<()> {
         load::users(&self.readers, collection, visit).await
+    }
+}
+
+#[async_trait]
+impl Transfer for Sqlite {
+    async fn export_collection(&self, tenant: &Tenant, name: &str) -> StoreResult<Export> {
+        if self.files.is_some() {
+            return export::export(&self.readers, tenant, name).await;
+        }
+        export::export(&export::copy(&self.readers).await?, tenant, name).await
+    }
+
+    async fn begin_import(&self, tenant: &Tenant, new: NewImport) -> StoreResult<Import> {
+        self.writer.write(import::Begin { tenant: tenant.clone(), new }).await
+    }
+
+    async fn import_rows(&self, import: &Import, rows: TransferRows) -> StoreResult<()> {
+        self.writer.write(import::Rows { import: import.clone(), rows }).await
+    }
+
+    async fn finish_imports(
+        &self,
+        imports: &[Import],
+        replace: bool,
+    ) -> StoreResult<Vec<Collection>> {
+        self.writer.write(import::Finish { imports: imports.to_vec(), replace }).await
+    }
+
+    async fn abandon_imports(&self, imports: &[Import]) -> StoreResult<()> {
+        self.writer.write(import::Abandon { imports: imports.to_vec() }).await
     }
 }

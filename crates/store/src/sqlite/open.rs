@@ -12,6 +12,7 @@ use sqlx::sqlite::{
 use super::checksums;
 use super::error::classify;
 use super::folder::{Files, Folder};
+use super::import;
 use crate::error::Failure;
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
@@ -133,6 +134,7 @@ pub(super) async fn open(location: &Location) -> Result<Database, OpenError> {
     };
     MIGRATIONS.run(&database.writer).await?;
     checksums::fill(&database.writer).await?;
+    import::clear_unfinished(&database.writer).await?;
     if let (Some(folder), Location::Directory(path)) = (&mut database.folder, location) {
         let refused = |source| OpenError::unusable(path, source);
         folder.mark_used().map_err(refused)?;
@@ -142,7 +144,7 @@ pub(super) async fn open(location: &Location) -> Result<Database, OpenError> {
 }
 
 /// Connections live as long as the pool: a memory database lives in its connection.
-fn pool(size: u32) -> SqlitePoolOptions {
+pub(super) fn pool(size: u32) -> SqlitePoolOptions {
     SqlitePoolOptions::new()
         .max_connections(size)
         .idle_timeout(None)

@@ -16,7 +16,8 @@ pub(super) const DELETIONS: [&str; 5] = [
         (SELECT account, region, operation, token FROM tokens WHERE collection = ?1 LIMIT ?2)",
 ];
 
-pub(super) const DROPPED: &str = "SELECT id FROM collections WHERE dropped = 1 ORDER BY id LIMIT 1";
+pub(super) const DROPPED: &str =
+    "SELECT id FROM collections WHERE dropped = 1 AND importing = 0 ORDER BY id LIMIT 1";
 
 /// Deletes some rows of a dropped collection, or the collection itself when it is empty. Says
 /// whether there may be more to do.

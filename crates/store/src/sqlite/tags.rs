@@ -30,8 +30,15 @@ pub(super) async fn list(
     // A read transaction, so that the collection and its tags are of one moment.
     let mut snapshot = database.begin().await?;
     let collection = collections::find(&mut *snapshot, tenant, name).await?;
+    of_collection(&mut snapshot, collection.key).await
+}
+
+pub(super) async fn of_collection(
+    connection: &mut SqliteConnection,
+    collection: CollectionKey,
+) -> StoreResult<BTreeMap<String, String>> {
     let tags: Vec<(String, String)> =
-        sqlx::query_as(LIST).bind(collection.key.0).fetch_all(&mut *snapshot).await?;
+        sqlx::query_as(LIST).bind(collection.0).fetch_all(connection).await?;
     Ok(tags.into_iter().collect())
 }
 

@@ -8,8 +8,8 @@ use sqlx::SqlitePool;
 use uuid::Uuid;
 
 use super::{
-    Location, OpenError, Report, Sqlite, associations, check, checksums, collections, faces, load,
-    purge, tags, tokens, users,
+    Location, OpenError, Report, Sqlite, associations, check, checksums, collections, export,
+    faces, import, load, purge, tags, tokens, users,
 };
 use crate::tenant::Tenant;
 use crate::{
@@ -208,7 +208,9 @@ async fn no_query_scans_a_table() {
         associations::QUERIES,
         checksums::QUERIES,
         collections::QUERIES,
+        export::QUERIES,
         faces::QUERIES,
+        import::QUERIES,
         load::QUERIES,
         purge::DELETIONS.as_slice(),
         tags::QUERIES,

@@ -13,6 +13,7 @@ mod model;
 mod resets;
 mod tags;
 mod tokens;
+mod transfer;
 mod users;
 
 use std::collections::BTreeMap;
@@ -252,6 +253,9 @@ contract! {
         replayed_changes_equal_the_store;
     concurrency: writers_do_not_lose_each_others_faces, one_of_many_equal_writes_wins, a_caller_who_leaves_leaves_whole_writes, a_panicking_write_harms_no_other,
         associations_at_once_keep_the_limit, a_closed_store_says_so, an_open_store_is_ready;
+    transfer: an_import_of_an_export_is_the_same_collection, an_export_is_of_one_moment,
+        nobody_finds_an_unfinished_import, an_import_given_up_leaves_nothing, a_finished_import_cannot_be_given_up, imports_become_visible_together,
+        rows_that_do_not_fit_together_are_refused, too_many_tags_are_refused;
     model: random_calls_do_as_the_model_does;
 }
 
