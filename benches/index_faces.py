@@ -4,7 +4,7 @@
 
 Photos of three sizes, each with one face of 60 % and four of 12 % of the height on a textured background, JPEG quality 85. Each request
 has a name of its own, so that nothing is a duplicate. Requests are unsigned and prepared beforehand: the clients cost next to nothing.
-Stage times are the server's own (`LOOKALIKE_LOG=lookalike::stages=debug`). Ends with status 1 if the server, with as many workers as it
+Stage times are those of the server's log lines. Ends with status 1 if the server, with as many workers as it
 takes by itself, is not ready in a second or holds more than 150 MB when idle.
 """
 
@@ -31,7 +31,7 @@ import faces  # noqa: E402
 import server  # noqa: E402
 
 SIZES = {"640 px": (640, 480), "2 MP": (1920, 1080), "12 MP": (4000, 3000)}
-STAGES = ("decode", "detect", "analyze", "embed")
+STAGES = ("decode", "detect", "analyze", "embed", "store")
 MOST_START_SECONDS = 1.0
 MOST_IDLE_MEGABYTES = 150
 
@@ -97,8 +97,6 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--seconds", type=float, default=5)
     arguments = parser.parse_args()
-    environment = server.environment
-    server.environment = lambda **extra: environment(LOOKALIKE_LOG="info,lookalike::wire=warn,lookalike::stages=debug", **extra)
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         running = server.Server(Path(folder))
@@ -117,11 +115,10 @@ def main() -> None:
             for clients in (1, 8):
                 seen = len(running.log)
                 times = sorted(load(address, image, clients, arguments.seconds, f"{width}-{clients}"))
-                looks = [line for line in running.log[seen:] if line.get("message") == "image seen"]
-                stores = [line for line in running.log[seen:] if line.get("message") == "faces stored"]
-                stages = [mean(looks, stage) for stage in STAGES] + [mean(stores, "store")]
+                lines = [line for line in running.log[seen:] if line.get("message") == "request answered"]
+                stages = [mean(lines, f"{stage}_ms") for stage in STAGES]
                 other = statistics.fmean(times) - sum(stages)
-                inference = sum(mean(looks, f"{stage}_inference") for stage in STAGES[1:])
+                inference = mean(lines, "inference_ms")
                 share = inference / (statistics.fmean(times) if clients == 1 else sum(stages))
                 rate = len(times) / arguments.seconds
                 p50, p99 = times[len(times) // 2], times[min(len(times) - 1, int(len(times) * 0.99))]

@@ -14,6 +14,7 @@ use crate::installation::Installation;
 use crate::memory::MemoryPlan;
 use crate::objects::{ImageSource, SourceError};
 use crate::packs::{LoadError, PackFiles, Packs};
+use crate::telemetry::Telemetry;
 use lookalike_store::{ChangeSink, OpenError, Store};
 
 /// Everything that an operation may touch.
@@ -24,6 +25,7 @@ pub struct App {
     pub images: ImageSource,
     /// What large bodies and fetched objects may hold, in KiB.
     pub encoded: Arc<Semaphore>,
+    pub telemetry: Telemetry,
     /// The AWS face model version that new collections get.
     pub face_model_version: String,
 }
@@ -87,6 +89,7 @@ impl App {
             packs,
             images: images.within(Arc::clone(&encoded)),
             encoded,
+            telemetry: Telemetry::new(config.telemetry.slow),
             face_model_version: config.api.face_model_version.clone(),
         })
     }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bytesize::ByteSize;
 use clap::builder::RangedU64ValueParser;
@@ -77,6 +78,16 @@ pub struct ServeConfig {
     pub admin: AdminConfig,
     #[command(flatten)]
     pub api: ApiConfig,
+    #[command(flatten)]
+    pub telemetry: TelemetryConfig,
+}
+
+/// What operators are shown.
+#[derive(Debug, Clone, Args)]
+pub struct TelemetryConfig {
+    /// Log requests that take longer as warnings, for example 500ms or 2s.
+    #[arg(long, env = "LOOKALIKE_SLOW", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub slow: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -21,3 +21,4 @@ pub mod operations;
 pub mod packs;
 pub mod server;
 pub mod shapes;
+pub mod telemetry;

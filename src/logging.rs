@@ -8,29 +8,37 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::{self, Writer};
+use tracing_subscriber::fmt::layer as fmt_layer;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::LogFormat;
+use crate::telemetry::StageLayer;
 
 const DEFAULT: &str = "info";
 /// Where one of its own targets stands alone, it is meant.
 const OWN_TARGETS: [&str; 3] = ["lookalike", "aws_json", "ort"];
 
 /// Starts logging. `LOOKALIKE_LOG` says how much, for example `debug` or
-/// `lookalike::stages=debug,info`; what it gets wrong is logged at the default level.
+/// `lookalike::request=warn,info`; what it gets wrong is logged at the default level.
 pub fn init(format: LogFormat) {
     let wanted = std::env::var("LOOKALIKE_LOG").unwrap_or_else(|_| DEFAULT.to_owned());
     let filter = filter(&wanted);
     let mistake = filter.as_ref().err().cloned();
     let filter = filter.unwrap_or_else(|_| EnvFilter::new(with_quiet_runtime(DEFAULT)));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    match format {
+    let log = fmt_layer().with_writer(io::stderr);
+    let log = match format {
         LogFormat::Text => log
             .with_target(false)
             .with_ansi(io::stderr().is_terminal())
             .fmt_fields(format::debug_fn(escaped_field).delimited(" "))
-            .init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
-    }
+            .boxed(),
+        LogFormat::Json => log.json().flatten_event(true).with_current_span(false).boxed(),
+    };
+    tracing_subscriber::registry()
+        .with(log.with_filter(filter))
+        .with(StageLayer::filtered())
+        .init();
     if let Some(mistake) = mistake {
         tracing::warn!(mistake, "LOOKALIKE_LOG is not understood: logging at info");
     }
@@ -97,7 +105,7 @@ mod tests {
             "info",
             "DEBUG",
             "off",
-            "lookalike::stages=debug,info",
+            "lookalike::request=warn,info",
             "lookalike=trace",
             "aws_json,warn",
         ] {

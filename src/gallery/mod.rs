@@ -138,6 +138,12 @@ impl Gallery {
         Ok(index.arena.get().and_then(|arena| arena.get(row)))
     }
 
+    /// Vectors of a collection that are in memory.
+    pub fn vectors_of(&self, collection: CollectionKey, kind: Kind) -> usize {
+        let index = self.members.lock().get(&(collection, kind)).and_then(Member::ready);
+        index.and_then(|index| index.arena.get().map(|arena| arena.len())).unwrap_or_default()
+    }
+
     /// Size of what is in memory.
     pub fn size(&self) -> GallerySize {
         let ready: Vec<Arc<Index>> =

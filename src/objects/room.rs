@@ -6,6 +6,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{MAX_S3_IMAGE, ObjectError};
+use crate::telemetry::ImageOrigin;
 
 /// Fetched images that are held at one time, until an inference thread has read them: sixteen of
 /// the largest, or a thousand photos.
@@ -74,7 +75,14 @@ impl Arriving {
 
     /// The image, which keeps its room.
     pub fn finish(self) -> ImageBytes {
-        ImageBytes { bytes: self.bytes.freeze(), _room: self.held }
+        ImageBytes { bytes: self.bytes.freeze(), origin: ImageOrigin::S3, _room: self.held }
+    }
+}
+
+impl ImageBytes {
+    /// Where they came from.
+    pub fn origin(&self) -> ImageOrigin {
+        self.origin
     }
 }
 
@@ -82,12 +90,13 @@ impl Arriving {
 /// reads them.
 pub struct ImageBytes {
     bytes: Bytes,
+    origin: ImageOrigin,
     _room: Option<OwnedSemaphorePermit>,
 }
 
 impl From<Bytes> for ImageBytes {
     fn from(bytes: Bytes) -> Self {
-        Self { bytes, _room: None }
+        Self { bytes, origin: ImageOrigin::Bytes, _room: None }
     }
 }
 

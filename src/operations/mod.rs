@@ -11,7 +11,9 @@ mod users;
 use std::sync::Arc;
 
 use aws_json::auth::Caller;
-use aws_json::{ApiError, ApiResult, ErrorCode, Operation, OperationVisitor, Service};
+use aws_json::{
+    ApiError, ApiResult, ErrorCode, Operation, OperationVisitor, Outcome, Record, Service,
+};
 use axum::body::Body;
 use bytes::Bytes;
 use http::{Request, Response};
@@ -19,6 +21,7 @@ use lookalike_store::Tenant;
 
 use crate::app::App;
 use crate::forward::Forward;
+use crate::telemetry::Findings;
 use support::{Context, IMAGE_BODY_BYTES};
 
 /// The face API of Amazon Rekognition.
@@ -38,10 +41,19 @@ macro_rules! operations {
             const OPERATIONS: &'static [&'static str] =
                 &[$( <$resource::$module::$operation as Operation>::NAME ),*];
             type Context = Context;
+            type Findings = Findings;
 
-            fn context(&self, caller: Caller) -> Context {
+            fn context(&self, caller: Caller, findings: &Arc<Findings>) -> Context {
                 let Caller { account, region, .. } = caller;
-                Context { app: Arc::clone(&self.app), tenant: Tenant { account, region } }
+                Context {
+                    app: Arc::clone(&self.app),
+                    tenant: Tenant { account, region },
+                    findings: Arc::clone(findings),
+                }
+            }
+
+            fn answered(&self, record: Record, findings: &Findings, outcome: &Outcome<'_>) {
+                self.app.telemetry.answered(record, findings, outcome);
             }
 
             // Clients may well send an image to an operation that is not here.

@@ -1,5 +1,6 @@
 //! One call on its way from bytes to an operation and back.
 
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use http::Request;
@@ -9,21 +10,31 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use super::body::{Held, LIGHT_BODY_BYTES};
 use crate::constraint::{Request as _, Violations, shorten};
 use crate::error::{ApiError, ApiResult, ErrorCode};
+use crate::record::Record;
 use crate::reply::Reply;
 use crate::serve::FrontEnd;
 use crate::service::{Operation, OperationVisitor, Service};
 
 /// A request whose body has arrived.
-pub struct Invocation<'a, S> {
+pub struct Invocation<'a, S: Service> {
     front: &'a FrontEnd<S>,
     operation: &'a str,
     parts: Parts,
     body: Held<'a>,
+    record: &'a mut Record,
+    findings: &'a Arc<S::Findings>,
 }
 
 impl<'a, S: Service> Invocation<'a, S> {
-    pub fn new(front: &'a FrontEnd<S>, operation: &'a str, parts: Parts, body: Held<'a>) -> Self {
-        Self { front, operation, parts, body }
+    pub fn new(
+        front: &'a FrontEnd<S>,
+        operation: &'a str,
+        parts: Parts,
+        body: Held<'a>,
+        record: &'a mut Record,
+        findings: &'a Arc<S::Findings>,
+    ) -> Self {
+        Self { front, operation, parts, body, record, findings }
     }
 }
 
@@ -31,14 +42,16 @@ impl<S: Service> OperationVisitor<S::Context> for Invocation<'_, S> {
     type Answer = Reply;
 
     async fn visit<O: Operation<Context = S::Context>>(self) -> ApiResult<Reply> {
-        let Self { front, parts, body, .. } = self;
+        let Self { front, parts, body, record, findings, .. } = self;
         let body_bytes = body.bytes.len();
         let (input, caller) = off_the_async_threads(body_bytes, || {
             let input: O::Input = parse(&body.bytes)?;
+            record.resource = input.resource().map(shorten);
             let caller = front.auth.authenticate(&parts, &body.bytes, SystemTime::now())?;
             Ok::<_, ApiError>((input, caller))
         })?;
         drop(body);
+        record.caller = Some(caller.clone());
         caller.authorize(O::NAME, input.resource())?;
         if let Some(other) = O::also_needs(&input) {
             caller.authorize(other, input.resource())?;
@@ -49,14 +62,15 @@ impl<S: Service> OperationVisitor<S::Context> for Invocation<'_, S> {
             input.check(&mut violations);
             violations.into_result()
         })?;
-        let output = O::run(&front.service.context(caller), input).await.map_err(Into::into)?;
+        let output =
+            O::run(&front.service.context(caller, findings), input).await.map_err(Into::into)?;
         serde_json::to_vec(&output).map(Reply::Output).map_err(ApiError::internal)
     }
 
     /// What cannot be parsed at all is refused first. Whoever may call, and may perform the
     /// operation, is passed on.
     async fn unknown(self) -> ApiResult<Reply> {
-        let Self { front, operation, parts, body } = self;
+        let Self { front, operation, parts, body, record, .. } = self;
         let body_bytes = body.bytes.len();
         let caller = off_the_async_threads(body_bytes, || {
             if !body.bytes.is_empty() && serde_json::from_slice::<IgnoredAny>(&body.bytes).is_err()
@@ -71,6 +85,7 @@ impl<S: Service> OperationVisitor<S::Context> for Invocation<'_, S> {
             }
             front.auth.authenticate(&parts, &body.bytes, SystemTime::now())
         })?;
+        record.caller = Some(caller.clone());
         caller.authorize(operation, None)?;
         front.rates.admit(operation, Instant::now())?;
         let request = Request::from_parts(parts, body.bytes.clone());

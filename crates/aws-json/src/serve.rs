@@ -8,17 +8,18 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
+use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, header};
 use tokio::sync::Semaphore;
-use tracing::{error, info};
+use tracing::{Instrument as _, info_span};
 use uuid::Uuid;
 
 use crate::auth::{self, Auth};
 use crate::body::{self, BodyBudget};
-use crate::error::{ErrorCode, causes};
 use crate::invocation::Invocation;
 use crate::rate::RateLimiter;
+use crate::record::{Outcome, REQUEST_SPAN, Record};
 use crate::reply::Reply;
 use crate::service::Service;
 
@@ -42,23 +43,44 @@ pub async fn serve<S: Service>(
     State(front): State<Arc<FrontEnd<S>>>,
     request: Request<Body>,
 ) -> Response<Body> {
-    let started = Instant::now();
-    let request_id = Uuid::new_v4();
-    let operation = target::<S>(request.headers()).unwrap_or("-").to_owned();
-    let reply = answer(&front, request).await;
-    log(&operation, &reply, request_id, started);
+    let (parts, body) = request.into_parts();
+    let mut record = Record {
+        request_id: Uuid::new_v4(),
+        operation: target::<S>(&parts.headers).map(ToOwned::to_owned),
+        client: parts.extensions.get().map(|ConnectInfo(address)| *address),
+        access_key_id: auth::named_key(&parts),
+        caller: None,
+        resource: None,
+        body_bytes: 0,
+        began: Instant::now(),
+    };
+    let findings = Arc::default();
+    let span = info_span!(REQUEST_SPAN, request_id = %record.request_id);
+    let trace = span.in_scope(|| front.service.trace(&parts, &record));
+    let reply = answer(&front, parts, body, &mut record, &findings)
+        .instrument(trace)
+        .instrument(span.clone())
+        .await;
+    let request_id = record.request_id;
+    let outcome = Outcome::of(&reply, &record, &span);
+    front.service.answered(record, &findings, &outcome);
     reply.into_response(request_id)
 }
 
-async fn answer<S: Service>(front: &FrontEnd<S>, request: Request<Body>) -> Reply {
-    let (parts, body) = request.into_parts();
+async fn answer<S: Service>(
+    front: &FrontEnd<S>,
+    parts: Parts,
+    body: Body,
+    record: &mut Record,
+    findings: &Arc<S::Findings>,
+) -> Reply {
     if parts.method != Method::POST {
         return Reply::MissingToken;
     }
     if media_type(&parts.headers).as_deref() != Some("application/x-amz-json-1.1") {
         return if auth::is_signed(&parts) { Reply::UnknownMediaType } else { Reply::MissingToken };
     }
-    let operation = target::<S>(&parts.headers).unwrap_or_default().to_owned();
+    let operation = record.operation.clone().unwrap_or_default();
     if !body::is_light(&parts.headers)
         && let Err(refusal) = front.auth.check_headers(&parts, SystemTime::now())
     {
@@ -69,7 +91,8 @@ async fn answer<S: Service>(front: &FrontEnd<S>, request: Request<Body>) -> Repl
         Ok(body) => body,
         Err(refusal) => return refusal.into(),
     };
-    let invocation = Invocation::new(front, &operation, parts, body);
+    record.body_bytes = body.bytes.len();
+    let invocation = Invocation::new(front, &operation, parts, body, record, findings);
     S::dispatch(&operation, invocation).await.unwrap_or_else(Reply::Error)
 }
 
@@ -83,20 +106,4 @@ fn media_type(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     let media_type = value.split(';').next().unwrap_or_default().trim();
     Some(media_type.to_ascii_lowercase())
-}
-
-/// One line a request; a failure of ours is told here and nowhere else.
-fn log(operation: &str, reply: &Reply, request_id: Uuid, started: Instant) {
-    let status = reply.status().as_u16();
-    let milliseconds = started.elapsed().as_secs_f64() * 1000.0;
-    match reply {
-        Reply::Error(failure) if failure.code() == ErrorCode::InternalServerError => {
-            error!(operation, status, %request_id, milliseconds, cause = causes(failure), "request failed");
-        }
-        Reply::Error(refusal) => {
-            let cause = Some(causes(refusal)).filter(|cause| !cause.is_empty());
-            info!(operation, status, %request_id, milliseconds, error = refusal.for_log(), cause, "request refused");
-        }
-        _ => info!(operation, status, %request_id, milliseconds, "request answered"),
-    }
 }

@@ -1,16 +1,20 @@
 //! What an emulated service declares, and what the front end does for it.
 
 use std::future::Future;
+use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
+use http::request::Parts;
 use http::{Request as HttpRequest, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tracing::Span;
 
 use crate::auth::Caller;
 use crate::constraint::Request;
 use crate::error::{ApiError, ApiResult, ErrorCode};
+use crate::record::{Outcome, Record};
 
 /// An operation of a service.
 pub trait Operation {
@@ -61,9 +65,20 @@ pub trait Service: Send + Sync + Sized + 'static {
     const OPERATIONS: &'static [&'static str];
     /// What each operation works with.
     type Context: Send + Sync;
+    /// What operations find out about a request beyond its answer.
+    type Findings: Default + Send + Sync;
 
-    /// The context of one request.
-    fn context(&self, caller: Caller) -> Self::Context;
+    /// The context of one request, whose operation adds to `findings`.
+    fn context(&self, caller: Caller, findings: &Arc<Self::Findings>) -> Self::Context;
+
+    /// The span that traces a request, where somebody traces.
+    fn trace(&self, _parts: &Parts, _record: &Record) -> Span {
+        Span::none()
+    }
+
+    /// Takes note of an answered request: its log line above all. A failure of the server's own is
+    /// logged here and nowhere else.
+    fn answered(&self, record: Record, findings: &Self::Findings, outcome: &Outcome<'_>);
 
     /// The largest body that is read for an operation, which may be one that is not here.
     fn max_body_bytes(operation: &str) -> usize;

@@ -1,7 +1,5 @@
 //! Landmarks, pose and attributes from wide aligned crops.
 
-use std::time::Duration;
-
 use image::RgbImage;
 
 use super::aligner::{Aligner, Crop};
@@ -80,10 +78,6 @@ impl Analyzer {
             .enumerate()
             .map(|(index, crop)| raw.row(index).read(crop, image_size, self.age_quantiles))
             .collect())
-    }
-
-    pub fn take_time(&mut self) -> Duration {
-        self.network.take_time()
     }
 }
 

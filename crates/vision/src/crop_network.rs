@@ -1,7 +1,5 @@
 //! What the networks that look at aligned square crops of faces share.
 
-use std::time::Duration;
-
 use image::RgbImage;
 
 use super::aligner::{Aligner, Crop, Template};
@@ -78,9 +76,5 @@ impl CropNetwork {
         // A network with a fixed batch gets gray crops for the missing ones.
         self.input.resize(rows * 3 * side * side, 0.0);
         Ok((rows, self.network.run([rows, 3, side, side], &self.input)?))
-    }
-
-    pub fn take_time(&mut self) -> Duration {
-        self.network.take_time()
     }
 }

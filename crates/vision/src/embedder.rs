@@ -1,7 +1,5 @@
 //! Aligned crops to unit vectors.
 
-use std::time::Duration;
-
 use image::RgbImage;
 
 use super::aligner::{Aligner, Crop};
@@ -111,10 +109,6 @@ impl Embedder {
         };
         let rated = vectors.chunks_exact(self.dimensions).zip(ratings).take(crops.len());
         Ok(rated.map(|(vector, rating)| (Box::from(vector), sound(rating))).collect())
-    }
-
-    pub fn take_time(&mut self) -> Duration {
-        self.network.take_time()
     }
 }
 

@@ -27,6 +27,7 @@ mod pose;
 pub mod quality;
 pub mod runtime;
 mod session;
+pub mod stage;
 #[cfg(test)]
 pub(crate) mod testing;
 mod verifier;
@@ -38,7 +39,7 @@ pub use face::{
     Emotion, EyeDirection, Face, FaceAttributes, LANDMARK_TYPES, Landmark, Landmarks, Pose, Quality,
 };
 pub use geometry::{BoundingBox, Point, Rect, SimilarityTransform};
-pub use networks::{Networks, Stage, StageTimes};
+pub use networks::Networks;
 pub use pack::{
     Alignment, AnalyzerSpec, ColorOrder, CropSpec, DetectorFamily, DetectorSpec, EmbedderSpec,
     ModelFile, Normalization, Pack, PackError, VerifierSpec,

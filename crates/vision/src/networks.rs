@@ -1,8 +1,6 @@
-//! The networks of one worker, and where their time goes.
+//! The networks of one worker.
 
-use std::ops::AddAssign;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use super::aligner::{Aligner, Template};
 use super::analyzer::{Analysis, Analyzer};
@@ -12,7 +10,7 @@ use super::face::{Face, Landmarks};
 use super::geometry::BoundingBox;
 use super::pack::Alignment;
 use super::verifier::{Verifier, once_each};
-use super::{Pack, QualityFilter, VisionError, pose, quality};
+use super::{Pack, QualityFilter, VisionError, pose, quality, stage};
 use crate::image::Image;
 
 /// The bytes of a pack's networks, already checked against their SHA-256.
@@ -34,29 +32,6 @@ impl ModelBytes {
     }
 }
 
-/// Time of one stage: all of it, and the part inside ONNX Runtime.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Stage {
-    pub wall: Duration,
-    pub inference: Duration,
-}
-
-impl AddAssign for Stage {
-    fn add_assign(&mut self, other: Self) {
-        self.wall += other.wall;
-        self.inference += other.inference;
-    }
-}
-
-/// Time per stage. Whoever decodes inside a job reports it with [`Networks::decoded`].
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct StageTimes {
-    pub decode: Duration,
-    pub detect: Stage,
-    pub analyze: Stage,
-    pub embed: Stage,
-}
-
 /// Detections that the verifier looks at, the surest: more than an answer may hold, so that a crowd
 /// is answered in full.
 const MAX_CANDIDATES: usize = 200;
@@ -74,7 +49,6 @@ pub struct Networks {
     /// it.
     quality_template: Template,
     aligner: Aligner,
-    times: StageTimes,
 }
 
 impl Networks {
@@ -93,19 +67,17 @@ impl Networks {
             },
             quality_template: Template::new(Alignment::Arcface5, 112, 1.0),
             aligner: Aligner::default(),
-            times: StageTimes::default(),
         };
         networks.detector.warm()?;
         networks.verifier.as_mut().map_or(Ok(()), Verifier::warm)?;
         networks.embedder.warm()?;
         networks.analyzer.as_mut().map_or(Ok(()), Analyzer::warm)?;
-        networks.times();
         Ok(networks)
     }
 
     /// All faces of an image, each once, largest box area first.
     pub fn detect(&mut self, image: &Image) -> Result<Vec<Detection>, VisionError> {
-        let start = Instant::now();
+        let _stage = stage::detect().entered();
         let mut found = self.detector.detect(&image.pixels)?;
         found = self.verify(image, found)?;
         if found.is_empty() {
@@ -118,9 +90,6 @@ impl Networks {
                 .total_cmp(&a.bounding_box.area())
                 .then(b.confidence.total_cmp(&a.confidence))
         });
-        let inference = self.detector.take_time()
-            + self.verifier.as_mut().map(Verifier::take_time).unwrap_or_default();
-        self.times.detect += Stage { wall: start.elapsed(), inference };
         Ok(found)
     }
 
@@ -145,7 +114,7 @@ impl Networks {
         image: &Image,
         faces: &[Detection],
     ) -> Result<Vec<Face>, VisionError> {
-        let start = Instant::now();
+        let _stage = stage::analyze().entered();
         let analyses = match &mut self.analyzer {
             Some(analyzer) => analyzer
                 .analyze(&mut self.aligner, &image.pixels, faces)?
@@ -154,16 +123,8 @@ impl Networks {
                 .collect(),
             None => vec![None; faces.len()],
         };
-        let described = faces
-            .iter()
-            .zip(analyses)
-            .map(|(face, analysis)| self.describe(image, face, analysis))
-            .collect();
-        self.times.analyze += Stage {
-            wall: start.elapsed(),
-            inference: self.analyzer.as_mut().map(Analyzer::take_time).unwrap_or_default(),
-        };
-        Ok(described)
+        let faces = faces.iter().zip(analyses);
+        Ok(faces.map(|(face, analysis)| self.describe(image, face, analysis)).collect())
     }
 
     fn describe(&mut self, image: &Image, face: &Detection, analysis: Option<Analysis>) -> Face {
@@ -189,28 +150,13 @@ impl Networks {
         image: &Image,
         faces: &[&Detection],
     ) -> Result<Vec<Embedding>, VisionError> {
-        let start = Instant::now();
-        let embeddings = self.embedder.embed(&mut self.aligner, &image.pixels, faces);
-        self.times.embed += Stage { wall: start.elapsed(), inference: self.embedder.take_time() };
-        embeddings
+        let _stage = stage::embed().entered();
+        self.embedder.embed(&mut self.aligner, &image.pixels, faces)
     }
 
     /// Whether a filter lets a face pass by how well its view can be recognized.
     pub fn passes(&self, embedding: &Embedding, filter: QualityFilter) -> bool {
         self.pack.quality.as_ref().is_none_or(|scale| scale.passes(embedding.rating, filter))
-    }
-
-    /// Notes the time that decoding took, so that [`Self::times`] tells the whole story.
-    pub fn decoded(&mut self, wall: Duration) {
-        self.times.decode += wall;
-    }
-
-    /// The times since the last call.
-    pub fn times(&mut self) -> StageTimes {
-        self.detector.take_time();
-        self.embedder.take_time();
-        self.analyzer.as_mut().map(Analyzer::take_time);
-        std::mem::take(&mut self.times)
     }
 }
 
@@ -227,8 +173,6 @@ fn basic_landmarks(face: &Detection, size: (u32, u32)) -> Landmarks {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use crate::testing::examples;
     use crate::{QualityFilter, reasons};
 
@@ -236,14 +180,12 @@ mod tests {
     async fn without_an_analyzer_there_are_five_landmarks_and_an_estimated_pose() {
         let examples = examples();
         let described = examples.vision.run(|networks| {
-            networks.times();
             let image = examples.ben.clone();
             let found = networks.detect(&image).expect("detects");
             let faces = networks.analyze(&image, &found).expect("analyzes");
-            networks.decoded(Duration::from_millis(3));
-            (faces, image.pixels.dimensions(), networks.times(), networks.times())
+            (faces, image.pixels.dimensions())
         });
-        let (faces, size, times, again) = described.await.expect("runs");
+        let (faces, size) = described.await.expect("runs");
         let [face] = &faces[..] else { panic!("one face, not {}", faces.len()) };
         assert_eq!((face.landmarks.len(), face.attributes.is_some()), (5, false));
         let kinds: Vec<_> = face.landmarks.iter().map(|landmark| landmark.kind).collect();
@@ -269,15 +211,6 @@ mod tests {
         );
         assert!(face.bounding_box.height > face.bounding_box.width);
         assert_eq!(reasons(face, size, QualityFilter::High), []);
-        assert!(
-            times.detect.inference > Duration::ZERO && times.detect.inference < times.detect.wall
-        );
-        assert_eq!(
-            (times.decode, times.analyze.inference),
-            (Duration::from_millis(3), Duration::ZERO)
-        );
-        assert!(times.analyze.wall > Duration::ZERO);
-        assert_eq!(again, super::StageTimes::default(), "taking the times resets them");
     }
 
     #[tokio::test]

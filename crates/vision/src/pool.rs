@@ -9,9 +9,10 @@ use std::thread::{self, JoinHandle};
 
 use thiserror::Error;
 use tokio::sync::oneshot;
+use tracing::Span;
 
 use super::networks::ModelBytes;
-use super::{Networks, Pack, VisionError};
+use super::{Networks, Pack, VisionError, stage};
 
 /// How many threads infer, and how many jobs may wait for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,7 +123,10 @@ impl Vision {
         F: FnOnce(&mut Networks) -> T + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
+        let (request, waiting) = (Span::current(), stage::queue_wait());
         let task = Box::new(move |networks: &mut Networks| {
+            drop(waiting);
+            let _request = request.enter();
             if !answer.is_closed() {
                 let result = catch_unwind(AssertUnwindSafe(|| job(networks)))
                     .map_err(|panic| RunError::Failed(describe(&*panic)));

@@ -1,13 +1,10 @@
-//! One network, loaded: a thin layer over an ONNX Runtime session that also keeps the time spent
-//! inside of it.
-
-use std::time::{Duration, Instant};
+//! One network, loaded: a thin layer over an ONNX Runtime session.
 
 use ort::ep;
 use ort::session::{Session, SessionOutputs};
 use ort::value::{TensorRef, ValueType};
 
-use super::{VisionError, runtime};
+use super::{VisionError, runtime, stage};
 
 /// A network with one image input, `[batch, 3, height, width]` in f32.
 #[derive(Debug)]
@@ -16,7 +13,6 @@ pub(crate) struct Network {
     session: Session,
     /// Input dimensions; `None` where the network takes any.
     shape: [Option<usize>; 4],
-    inside: Duration,
 }
 
 impl Network {
@@ -57,7 +53,7 @@ impl Network {
                 format!("its input has shape {shape:?} instead of [batch, 3, height, width]"),
             ));
         }
-        Ok(Self { name, session, shape, inside: Duration::ZERO })
+        Ok(Self { name, session, shape })
     }
 
     /// The one input size (height, width) of a network that takes no other.
@@ -81,15 +77,8 @@ impl Network {
     /// Runs on `pixels`, row-major `[batch, 3, height, width]`.
     pub fn run(&mut self, shape: [usize; 4], pixels: &[f32]) -> Result<Outputs<'_>, VisionError> {
         let input = TensorRef::from_array_view((shape, pixels))?;
-        let start = Instant::now();
-        let outputs = self.session.run(ort::inputs![input]);
-        self.inside += start.elapsed();
+        let outputs = stage::inference().in_scope(|| self.session.run(ort::inputs![input]));
         Ok(Outputs { network: self.name, outputs: outputs? })
-    }
-
-    /// The time inside ONNX Runtime since the last call.
-    pub fn take_time(&mut self) -> Duration {
-        std::mem::take(&mut self.inside)
     }
 
     pub fn unusable(&self, problem: impl Into<String>) -> VisionError {

@@ -1,7 +1,5 @@
 //! A second look at what the detector found: face or no face on the aligned crop.
 
-use std::time::Duration;
-
 use image::RgbImage;
 
 use super::aligner::{Aligner, Crop};
@@ -80,10 +78,6 @@ impl Verifier {
                 .and_then(|values| points(&values[row * 10..][..10], crop.side as f32)),
         });
         Ok(seen.collect())
-    }
-
-    pub fn take_time(&mut self) -> Duration {
-        self.network.take_time()
     }
 }
 

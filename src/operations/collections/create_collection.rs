@@ -6,9 +6,11 @@ use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::Context;
 use crate::operations::tags::tag_resource::TagResource;
 use crate::shapes::{CollectionId, Tags};
+use crate::telemetry::stage;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 use lookalike_store::NewCollection;
+use tracing::Instrument as _;
 
 pub struct CreateCollection;
 
@@ -48,7 +50,14 @@ impl Operation for CreateCollection {
             pack: context.app.packs.id(),
             tags: input.tags.map(Tags::into_map).unwrap_or_default(),
         };
-        let collection = context.app.store.create_collection(&context.tenant, new).await?;
+        let collection = context
+            .app
+            .store
+            .create_collection(&context.tenant, new)
+            .instrument(stage::store())
+            .await?;
+        context.findings.collection(name);
+        context.findings.changed([], None);
         Ok(Output {
             status_code: 200,
             collection_arn: context.tenant.collection_arn(name),

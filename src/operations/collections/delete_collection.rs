@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::Context;
 use crate::shapes::CollectionId;
+use crate::telemetry::stage;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
+use tracing::Instrument as _;
 
 pub struct DeleteCollection;
 
@@ -33,7 +35,13 @@ impl Operation for DeleteCollection {
 
     async fn run(context: &Context, input: Input) -> OperationResult<Output> {
         let name = input.collection_id.as_str();
-        context.app.store.delete_collection(&context.tenant, name).await?;
+        context
+            .app
+            .store
+            .delete_collection(&context.tenant, name)
+            .instrument(stage::store())
+            .await?;
+        context.findings.changed([], None);
         Ok(Output { status_code: 200 })
     }
 }

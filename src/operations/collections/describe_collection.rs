@@ -5,10 +5,12 @@ use serde::{Deserialize, Serialize};
 use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::Context;
 use crate::shapes::CollectionId;
+use crate::telemetry::stage;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 use aws_json::{ApiError, ErrorCode};
 use lookalike_store::StoreError;
+use tracing::Instrument as _;
 
 pub struct DescribeCollection;
 
@@ -41,7 +43,13 @@ impl Operation for DescribeCollection {
 
     async fn run(context: &Context, input: Input) -> OperationResult<Output> {
         let name = input.collection_id.as_str();
-        let collection = match context.app.store.collection(&context.tenant, name).await {
+        let collection = match context
+            .app
+            .store
+            .collection(&context.tenant, name)
+            .instrument(stage::store())
+            .await
+        {
             // AWS words this one differently here.
             Err(StoreError::NotFound(_)) => {
                 let message = format!("Collection:{name} not found!");

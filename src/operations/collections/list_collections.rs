@@ -5,10 +5,12 @@ use serde::{Deserialize, Serialize};
 use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::{Context, DEFAULT_PAGE};
 use crate::shapes::{PageSize, PaginationToken};
+use crate::telemetry::stage;
 use aws_json::Operation;
 use aws_json::constraint::request;
 use aws_json::page::{Listing, Page};
 use lookalike_store::CollectionKey;
+use tracing::Instrument as _;
 
 pub struct ListCollections;
 
@@ -46,7 +48,12 @@ impl Operation for ListCollections {
             .map(|key| CollectionKey(i64::from_be_bytes(key)));
         let size =
             input.max_results.map(PageSize::get).filter(|&size| size > 0).unwrap_or(DEFAULT_PAGE);
-        let found = context.app.store.list_collections(&context.tenant, after, size + 1).await?;
+        let found = context
+            .app
+            .store
+            .list_collections(&context.tenant, after, size + 1)
+            .instrument(stage::store())
+            .await?;
         let page = Page::cut(found, size);
         let next_token = page.last_if_more().map(|last| listing.token(&last.key.0.to_be_bytes()));
         let (collection_ids, face_model_versions) = page

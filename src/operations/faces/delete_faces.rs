@@ -6,9 +6,11 @@ use uuid::Uuid;
 use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::Context;
 use crate::shapes::{CollectionId, FaceId, FaceIds};
+use crate::telemetry::stage;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 use lookalike_store::FaceDeletion;
+use tracing::Instrument as _;
 
 pub struct DeleteFaces;
 
@@ -47,7 +49,12 @@ impl Operation for DeleteFaces {
     async fn run(context: &Context, input: Input) -> OperationResult<Output> {
         let collection = context.collection(&input.collection_id).await?;
         let face_ids: Vec<Uuid> = input.face_ids.iter().map(FaceId::uuid).collect();
-        let results = context.app.store.delete_faces(&collection, &face_ids).await?;
+        let results = context
+            .app
+            .store
+            .delete_faces(&collection, &face_ids)
+            .instrument(stage::store())
+            .await?;
         let mut output = Output::default();
         for (face_id, result) in results {
             let (user_id, reason) = match result {
@@ -66,6 +73,7 @@ impl Operation for DeleteFaces {
                 reasons: [reason],
             });
         }
+        context.findings.changed(output.deleted_faces.iter().copied(), None);
         Ok(output)
     }
 }

@@ -1,10 +1,7 @@
 //! Detects the faces of an image and keeps them in a collection.
 
-use std::time::Instant;
-
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use tracing::debug;
 use uuid::{Uuid, uuid};
 
 use crate::operations::error::{OperationError, OperationResult};
@@ -13,6 +10,7 @@ use crate::operations::support::scene::{FilterName, ModelRules, Scene, Vector, f
 use crate::operations::support::{Context, IMAGE_BODY_BYTES};
 use crate::shapes::Image;
 use crate::shapes::{CollectionId, ExternalImageId, MaxFacesToIndex};
+use crate::telemetry::stage;
 use aws_json::ApiResult;
 use aws_json::Number;
 use aws_json::Operation;
@@ -20,6 +18,7 @@ use aws_json::constraint::{Required, request};
 use aws_json::shapes::Choice;
 use lookalike_store::{self, NewFace};
 use lookalike_vision::{self, Networks, QualityFilter, Reason};
+use tracing::Instrument as _;
 
 /// The name space of image ids, which AWS derives from names too (UUID version 3).
 const IMAGE_IDS: Uuid = uuid!("9f2c0b5e-6a0e-4c0d-9d53-8a7a5f1f6a11");
@@ -103,16 +102,16 @@ impl Operation for IndexFaces {
         let bytes = context.image_bytes(place).await?;
         let external_image_id = input.external_image_id.map(|id| id.as_str().to_owned());
 
+        let viewer = context.viewer(rules);
         let (image_sha256, scene, selection) = searchable
             .with_networks(move |networks| {
                 let image_sha256: [u8; 32] = Sha256::digest(&*bytes).into();
-                let mut scene = Scene::look(networks, &bytes, rules)?;
+                let mut scene = viewer.look(networks, &bytes)?;
                 let selection = select(&mut scene, networks, filter, max_faces)?;
                 Ok((image_sha256, scene, selection))
             })
             .await?;
 
-        let started = Instant::now();
         let new = lookalike_store::IndexFaces {
             collection: collection.clone(),
             image_sha256,
@@ -125,8 +124,10 @@ impl Operation for IndexFaces {
                 .map(|(index, vector)| new_face(&scene, *index, vector))
                 .collect(),
         };
-        let stored = context.app.store.index_faces(new).await?;
-        debug!(target: "lookalike::stages", store = started.elapsed().as_secs_f64() * 1000.0, "faces stored");
+        let stored = context.app.store.index_faces(new).instrument(stage::store()).await?;
+        let refused = selection.refused.iter().filter_map(|(_, reasons)| reasons.first().copied());
+        context.findings.indexed(stored.len(), refused);
+        context.findings.changed(stored.iter().map(|face| face.face_id), None);
 
         let wanted = Wanted::from(input.detection_attributes);
         let detail = |index: usize| FaceDetail::new(&scene.faces[index], &wanted);

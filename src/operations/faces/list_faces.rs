@@ -9,10 +9,12 @@ use crate::operations::support::Context;
 use crate::operations::support::DEFAULT_PAGE;
 use crate::operations::support::stored_face::StoredFace;
 use crate::shapes::{CollectionId, FaceId, FaceIds, PageSize, PaginationToken, UserId};
+use crate::telemetry::stage;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 use aws_json::page::{Listing, Page};
 use lookalike_store::FaceFilter;
+use tracing::Instrument as _;
 
 pub struct ListFaces;
 
@@ -57,7 +59,12 @@ impl Operation for ListFaces {
             .map(Uuid::from_bytes);
         let size =
             input.max_results.map(PageSize::get).filter(|&size| size > 0).unwrap_or(DEFAULT_PAGE);
-        let found = context.app.store.list_faces(collection.key, after, size + 1, filter).await?;
+        let found = context
+            .app
+            .store
+            .list_faces(collection.key, after, size + 1, filter)
+            .instrument(stage::store())
+            .await?;
         let page = Page::cut(found, size);
         let next_token = page.last_if_more().map(|last| listing.token(last.face_id.as_bytes()));
         Ok(Output {

@@ -7,8 +7,10 @@ use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::Context;
 use crate::operations::support::matches::{self, FaceMatch, MatchOptions, face_not_found};
 use crate::shapes::{CollectionId, FaceId, MaxFaces, Percent};
+use crate::telemetry::stage;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
+use tracing::Instrument as _;
 
 pub struct SearchFaces;
 
@@ -46,6 +48,7 @@ impl Operation for SearchFaces {
             .app
             .store
             .face_vector(collection.key, face_id)
+            .instrument(stage::store())
             .await?
             .ok_or_else(face_not_found)?;
         let options =

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::face::{BoundingBox, ComparedFace};
-use crate::operations::support::scene::{FilterName, Scene, filter_or};
+use crate::operations::support::scene::{FilterName, filter_or};
 use crate::operations::support::{Context, IMAGE_BODY_BYTES};
 use crate::shapes::Image;
 use crate::shapes::Percent;
@@ -74,13 +74,14 @@ impl Operation for CompareFaces {
             (input.source_image.into_inner().place()?, input.target_image.into_inner().place()?);
         let (source, target) =
             (context.image_bytes(source).await?, context.image_bytes(target).await?);
+        let viewer = context.viewer(rules);
         let (source, largest, target, cosines) = context
             .with_networks(move |networks| {
-                let mut source = Scene::look(networks, &source, rules)?;
+                let mut source = viewer.look(networks, &source)?;
                 // AWS says no more than this when either image shows no usable face.
                 let (largest, probe) =
                     source.largest(networks, filter)?.ok_or_else(ApiError::invalid_parameters)?;
-                let mut target = Scene::look(networks, &target, rules)?;
+                let mut target = viewer.look(networks, &target)?;
                 let others = target.recognize(networks, &target.passing(filter), filter)?;
                 if others.is_empty() {
                     return Err(ApiError::invalid_parameters());

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::face::{AttributeList, FaceDetail, Wanted};
-use crate::operations::support::scene::{Scene, log_stages};
 use crate::operations::support::{Context, IMAGE_BODY_BYTES};
 use crate::shapes::Image;
 use aws_json::Operation;
@@ -40,13 +39,8 @@ impl Operation for DetectFaces {
     async fn run(context: &Context, input: Input) -> OperationResult<Output> {
         let rules = context.newest_rules();
         let bytes = context.image_bytes(input.image.into_inner().place()?).await?;
-        let scene = context
-            .with_networks(move |networks| {
-                let scene = Scene::look(networks, &bytes, rules);
-                log_stages(networks);
-                scene
-            })
-            .await?;
+        let viewer = context.viewer(rules);
+        let scene = context.with_networks(move |networks| viewer.look(networks, &bytes)).await?;
         let wanted = Wanted::from(input.attributes);
         Ok(Output {
             face_details: scene.faces.iter().map(|face| FaceDetail::new(face, &wanted)).collect(),

@@ -3,14 +3,15 @@
 
 use std::sync::Arc;
 
-use tracing::warn;
+use tracing::{Instrument as _, warn};
 
-use super::scene::ModelRules;
+use super::scene::{ModelRules, Viewer};
 use crate::app::App;
 use crate::objects::ImageBytes;
 use crate::operations::error::OperationResult;
 use crate::shapes::Place;
 use crate::shapes::{CollectionId, ResourceArn, S3ObjectVersion};
+use crate::telemetry::{Findings, stage};
 use aws_json::{ApiError, ApiResult, ErrorCode};
 use lookalike_store::{Collection, Tenant};
 use lookalike_vision::{Networks, RunError, Vision};
@@ -19,12 +20,15 @@ use lookalike_vision::{Networks, RunError, Vision};
 pub struct Context {
     pub app: Arc<App>,
     pub tenant: Tenant,
+    /// Where the operation notes what it finds out.
+    pub findings: Arc<Findings>,
 }
 
 impl Context {
     /// The tenant's collection of that name.
     pub async fn collection(&self, id: &CollectionId) -> OperationResult<Collection> {
-        Ok(self.app.store.collection(&self.tenant, id.as_str()).await?)
+        let found = self.app.store.collection(&self.tenant, id.as_str());
+        Ok(found.instrument(stage::store()).await?)
     }
 
     /// The same for an operation that embeds or compares, with the networks that the collection was
@@ -56,6 +60,7 @@ impl Context {
         let name = arn.resource().unwrap_or_default();
         let bare = arn.as_str().strip_prefix("arn:").unwrap_or(arn.as_str());
         if bare == self.tenant.collection_arn(name) {
+            self.findings.collection(name);
             return Ok(name);
         }
         Err(ApiError::new(
@@ -70,9 +75,15 @@ impl Context {
             Place::Request(bytes) => Ok(bytes.into()),
             Place::S3 { bucket, name, version } => {
                 let version = version.as_ref().map(S3ObjectVersion::as_str);
-                Ok(self.app.images.fetch(bucket.as_str(), name.as_str(), version).await?)
+                let object = self.app.images.fetch(bucket.as_str(), name.as_str(), version);
+                Ok(object.instrument(stage::fetch()).await?)
             }
         }
+    }
+
+    /// How this request looks at images.
+    pub fn viewer(&self, rules: ModelRules) -> Viewer {
+        Viewer { rules, findings: Arc::clone(&self.findings) }
     }
 
     /// Runs a job on an inference thread of the served pack; throttled when too many are waiting.
@@ -107,7 +118,7 @@ async fn run<T: Send + 'static>(
 ) -> ApiResult<T> {
     match vision.run(job).await {
         Ok(result) => result,
-        Err(RunError::Busy) => Err(ApiError::throttled()),
+        Err(busy @ RunError::Busy) => Err(ApiError::throttled().because(busy)),
         Err(failed) => Err(ApiError::internal(failed)),
     }
 }

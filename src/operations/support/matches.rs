@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use serde::Serialize;
+use tracing::Instrument as _;
 
 use super::Context;
 use super::context::Searchable;
@@ -10,6 +11,7 @@ use super::stored_face::StoredFace;
 use crate::gallery::{Gallery, Kind};
 use crate::operations::error::OperationResult;
 use crate::shapes::{MaxFaces, MaxUserResults, Percent};
+use crate::telemetry::{SearchFound, stage};
 use aws_json::Number;
 use aws_json::{ApiError, ErrorCode};
 use lookalike_store::{Collection, CollectionKey, Face, Store, StoreResult, User};
@@ -130,12 +132,8 @@ pub async fn faces(
     probe: &[f32],
     options: MatchOptions,
 ) -> OperationResult<Vec<FaceMatch>> {
-    let Searchable { collection, vision } = searchable;
-    let calibration = &vision.pack().calibration;
-    let floor = calibration.cosine_floor(options.threshold);
-    let best =
-        best::<Face>(&context.app.gallery, &*context.app.store, collection, probe, floor, &options)
-            .await?;
+    let calibration = &searchable.vision.pack().calibration;
+    let best = noted::<Face>(context, searchable, probe, &options).await?;
     let matches = best.into_iter().map(|(cosine, face)| FaceMatch {
         similarity: Number(calibration.similarity(cosine)),
         face: face.into(),
@@ -150,17 +148,32 @@ pub async fn users(
     probe: &[f32],
     options: MatchOptions,
 ) -> OperationResult<Vec<UserMatch>> {
-    let Searchable { collection, vision } = searchable;
-    let calibration = &vision.pack().calibration;
-    let floor = calibration.cosine_floor(options.threshold);
-    let best =
-        best::<User>(&context.app.gallery, &*context.app.store, collection, probe, floor, &options)
-            .await?;
+    let calibration = &searchable.vision.pack().calibration;
+    let best = noted::<User>(context, searchable, probe, &options).await?;
     let matches = best.into_iter().map(|(cosine, user)| UserMatch {
         similarity: Number(calibration.similarity(cosine)),
         user: MatchedUser { user_status: status(&user), user_id: user.user_id },
     });
     Ok(matches.collect())
+}
+
+/// The best matches and their cosines, noted among the findings of the request.
+async fn noted<T: Searched>(
+    context: &Context,
+    searchable: &Searchable,
+    probe: &[f32],
+    options: &MatchOptions,
+) -> OperationResult<Vec<(f32, T)>> {
+    let Searchable { collection, vision } = searchable;
+    let calibration = &vision.pack().calibration;
+    let floor = calibration.cosine_floor(options.threshold);
+    let (gallery, store) = (&context.app.gallery, &*context.app.store);
+    let best = best::<T>(gallery, store, collection, probe, floor, options).await?;
+    context.findings.search(SearchFound {
+        candidates: gallery.vectors_of(collection.key, T::KIND),
+        top_similarity: best.first().map(|(cosine, _)| calibration.similarity(*cosine)),
+    });
+    Ok(best)
 }
 
 /// The best matches and their cosines. What goes between the scan and the look-up is no match, and
@@ -178,11 +191,12 @@ async fn best<T: Searched>(
     for _ in 0..MOST_SCANS {
         // One more where the searched row itself will be among the hits.
         let asked = options.most + usize::from(options.except.is_some()) + gone;
-        let hits = gallery.search(collection.key, T::KIND, probe, floor, asked).await?;
+        let hits = gallery.search(collection.key, T::KIND, probe, floor, asked);
+        let hits = hits.instrument(stage::search()).await?;
         let found_all = hits.len() < asked;
         let rows: Vec<i64> =
             hits.iter().map(|hit| hit.id).filter(|row| Some(*row) != options.except).collect();
-        let found = T::by_rows(store, collection.key, &rows).await?;
+        let found = T::by_rows(store, collection.key, &rows).instrument(stage::store()).await?;
         gone = rows.len() - found.len();
         let cosines: HashMap<i64, f32> = hits.into_iter().map(|hit| (hit.id, hit.cosine)).collect();
         best = found.into_iter().map(|found| (cosines[&found.row()], found)).collect();

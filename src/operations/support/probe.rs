@@ -29,9 +29,10 @@ impl Probe {
         let rules = context.newest_rules();
         let filter = filter_or(filter, QualityFilter::None);
         let bytes = context.image_bytes(place).await?;
+        let viewer = context.viewer(rules);
         let (scene, face) = searchable
             .with_networks(move |networks| {
-                let mut scene = Scene::look(networks, &bytes, rules)?;
+                let mut scene = viewer.look(networks, &bytes)?;
                 let face = scene.largest(networks, filter)?;
                 Ok((scene, face))
             })

@@ -1,13 +1,13 @@
 //! What the networks see in the image of a request.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::sync::Arc;
 
-use tracing::debug;
-
+use crate::objects::ImageBytes;
+use crate::telemetry::{Findings, SeenImage};
 use aws_json::shapes::{Choice, Named};
 use aws_json::{ApiError, ApiResult, ErrorCode};
-use lookalike_vision::image::{self as pixels, DecodeError, Image, MAX_SIDE};
+use lookalike_vision::image::{self as pixels, DecodeError, Format, Image, MAX_SIDE};
 use lookalike_vision::{Detection, Face, Networks, QualityFilter, Reason, quality};
 
 /// Most faces that one image answers.
@@ -54,20 +54,35 @@ pub struct Scene {
     unrecognizable: BTreeSet<usize>,
 }
 
-impl Scene {
+/// How one request looks at its images, and where it notes what it sees.
+pub struct Viewer {
+    pub rules: ModelRules,
+    pub findings: Arc<Findings>,
+}
+
+impl Viewer {
     /// Decodes and looks. Runs on an inference thread.
-    pub fn look(networks: &mut Networks, bytes: &[u8], rules: ModelRules) -> ApiResult<Self> {
-        let started = Instant::now();
-        let image = pixels::decode(bytes).map_err(decode_error)?;
-        networks.decoded(started.elapsed());
-        let mut detections = networks.detect(&image).map_err(ApiError::internal)?;
-        let estimates = rules.estimates_orientation() && !image.had_orientation;
-        let orientation = estimates.then(|| orientation(&detections));
-        detections.truncate(rules.max_faces());
-        let faces = networks.analyze(&image, &detections).map_err(ApiError::internal)?;
-        Ok(Self { detections, faces, orientation, image, unrecognizable: BTreeSet::new() })
+    pub fn look(&self, networks: &mut Networks, bytes: &ImageBytes) -> ApiResult<Scene> {
+        let mut seen =
+            SeenImage { origin: bytes.origin(), format: Format::of(bytes), contents: None };
+        let scene = self.see(networks, bytes);
+        seen.contents = scene.as_ref().ok().map(|scene| (scene.size(), scene.faces.len()));
+        self.findings.image(seen);
+        scene
     }
 
+    fn see(&self, networks: &mut Networks, bytes: &[u8]) -> ApiResult<Scene> {
+        let image = pixels::decode(bytes).map_err(decode_error)?;
+        let mut detections = networks.detect(&image).map_err(ApiError::internal)?;
+        let estimates = self.rules.estimates_orientation() && !image.had_orientation;
+        let orientation = estimates.then(|| orientation(&detections));
+        detections.truncate(self.rules.max_faces());
+        let faces = networks.analyze(&image, &detections).map_err(ApiError::internal)?;
+        Ok(Scene { detections, faces, orientation, image, unrecognizable: BTreeSet::new() })
+    }
+}
+
+impl Scene {
     /// The upright image's width and height in pixels.
     pub fn size(&self) -> (u32, u32) {
         self.image.pixels.dimensions()
@@ -114,7 +129,6 @@ impl Scene {
         let chosen: Vec<&Detection> =
             indexes.iter().map(|&index| &self.detections[index]).collect();
         let embeddings = networks.embed(&self.image, &chosen).map_err(ApiError::internal)?;
-        log_stages(networks);
         let mut recognized = Vec::with_capacity(indexes.len());
         for (&index, embedding) in indexes.iter().zip(embeddings) {
             if networks.passes(&embedding, filter) {
@@ -170,23 +184,6 @@ fn orientation(faces: &[Detection]) -> &'static str {
         roll if roll < 0.0 => "ROTATE_90",
         _ => "ROTATE_270",
     }
-}
-
-/// Tells where the time of an image went, for the benchmarks and for the curious.
-pub fn log_stages(networks: &mut Networks) {
-    let times = networks.times();
-    let milliseconds = |time: std::time::Duration| time.as_secs_f64() * 1000.0;
-    debug!(
-        target: "lookalike::stages",
-        decode = milliseconds(times.decode),
-        detect = milliseconds(times.detect.wall),
-        detect_inference = milliseconds(times.detect.inference),
-        analyze = milliseconds(times.analyze.wall),
-        analyze_inference = milliseconds(times.analyze.inference),
-        embed = milliseconds(times.embed.wall),
-        embed_inference = milliseconds(times.embed.inference),
-        "image seen"
-    );
 }
 
 /// A quality filter as the model names it.

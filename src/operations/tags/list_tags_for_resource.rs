@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::Context;
 use crate::shapes::ResourceArn;
+use crate::telemetry::stage;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
+use tracing::Instrument as _;
 
 pub struct ListTagsForResource;
 
@@ -35,7 +37,7 @@ impl Operation for ListTagsForResource {
 
     async fn run(context: &Context, input: Input) -> OperationResult<Output> {
         let name = context.tagged(&input.resource_arn)?;
-        let tags = context.app.store.tags(&context.tenant, name).await?;
+        let tags = context.app.store.tags(&context.tenant, name).instrument(stage::store()).await?;
         Ok(Output { tags })
     }
 }

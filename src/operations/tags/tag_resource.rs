@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::Context;
 use crate::shapes::{ResourceArn, Tags};
+use crate::telemetry::stage;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
+use tracing::Instrument as _;
 
 pub struct TagResource;
 
@@ -36,7 +38,9 @@ impl Operation for TagResource {
             .app
             .store
             .put_tags(&context.tenant, name, input.tags.into_inner().into_map())
+            .instrument(stage::store())
             .await?;
+        context.findings.changed([], None);
         Ok(Output {})
     }
 }

@@ -5,9 +5,11 @@ use serde::{Deserialize, Serialize};
 use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::Context;
 use crate::shapes::{ResourceArn, TagKey};
+use crate::telemetry::stage;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 use aws_json::shapes::List;
+use tracing::Instrument as _;
 
 pub struct UntagResource;
 
@@ -34,7 +36,13 @@ impl Operation for UntagResource {
     async fn run(context: &Context, input: Input) -> OperationResult<Output> {
         let name = context.tagged(&input.resource_arn)?;
         let keys = input.tag_keys.iter().map(|key| key.as_str().to_owned()).collect();
-        context.app.store.remove_tags(&context.tenant, name, keys).await?;
+        context
+            .app
+            .store
+            .remove_tags(&context.tenant, name, keys)
+            .instrument(stage::store())
+            .await?;
+        context.findings.changed([], None);
         Ok(Output {})
     }
 }

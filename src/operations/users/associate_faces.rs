@@ -10,11 +10,13 @@ use crate::operations::support::idempotency::idempotency;
 use crate::operations::support::matches::status_after;
 use crate::operations::support::{Context, Searchable};
 use crate::shapes::{ClientRequestToken, CollectionId, FaceId, FaceIds, Percent, UserId};
+use crate::telemetry::stage;
 use aws_json::Number;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 use lookalike_search::{cosine, user_vector};
 use lookalike_store::{self, AssociationFailure};
+use tracing::Instrument as _;
 
 const DEFAULT_THRESHOLD: f32 = 75.0;
 
@@ -102,7 +104,9 @@ impl Operation for AssociateFaces {
                 })
             }),
         };
-        let done = context.app.store.associate_faces(request, once).await?;
+        let done =
+            context.app.store.associate_faces(request, once).instrument(stage::store()).await?;
+        context.findings.changed(done.associated.iter().copied(), Some(user));
         Ok(Output {
             user_status: status_after(!done.associated.is_empty(), done.is_active),
             associated_faces: done

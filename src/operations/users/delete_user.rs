@@ -6,8 +6,10 @@ use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::Context;
 use crate::operations::support::idempotency::idempotency;
 use crate::shapes::{ClientRequestToken, CollectionId, UserId};
+use crate::telemetry::stage;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
+use tracing::Instrument as _;
 
 pub struct DeleteUser;
 
@@ -36,7 +38,8 @@ impl Operation for DeleteUser {
         let collection = context.collection(&input.collection_id).await?;
         let (user, token) = (input.user_id.as_str(), input.client_request_token.as_ref());
         let once = idempotency(context, token, &[&collection.name, user]);
-        context.app.store.delete_user(&collection, user, once).await?;
+        context.app.store.delete_user(&collection, user, once).instrument(stage::store()).await?;
+        context.findings.changed([], Some(user));
         Ok(Output {})
     }
 }

@@ -8,9 +8,11 @@ use crate::operations::support::Context;
 use crate::operations::support::idempotency::idempotency;
 use crate::operations::support::matches::status_after;
 use crate::shapes::{ClientRequestToken, CollectionId, FaceId, FaceIds, UserId};
+use crate::telemetry::stage;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 use lookalike_store::{self, DisassociationFailure};
+use tracing::Instrument as _;
 
 pub struct DisassociateFaces;
 
@@ -77,7 +79,9 @@ impl Operation for DisassociateFaces {
             user_id: user.to_owned(),
             face_ids: input.face_ids.iter().map(FaceId::uuid).collect(),
         };
-        let done = context.app.store.disassociate_faces(request, once).await?;
+        let done =
+            context.app.store.disassociate_faces(request, once).instrument(stage::store()).await?;
+        context.findings.changed(done.disassociated.iter().copied(), Some(user));
         Ok(Output {
             user_status: status_after(!done.disassociated.is_empty(), done.is_active),
             disassociated_faces: done

@@ -6,9 +6,11 @@ use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::Context;
 use crate::operations::support::matches::status;
 use crate::shapes::{CollectionId, MaxUserResults, PaginationToken};
+use crate::telemetry::stage;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
 use aws_json::page::{Listing, Page};
+use tracing::Instrument as _;
 
 /// The page when `MaxResults` is absent, and the largest one.
 const DEFAULT_PAGE: usize = 500;
@@ -55,7 +57,12 @@ impl Operation for ListUsers {
             .after(input.next_token.as_ref().map(PaginationToken::as_str))?
             .map(i64::from_be_bytes);
         let size = input.max_results.map_or(DEFAULT_PAGE, MaxUserResults::get);
-        let found = context.app.store.list_users(collection.key, after, size + 1).await?;
+        let found = context
+            .app
+            .store
+            .list_users(collection.key, after, size + 1)
+            .instrument(stage::store())
+            .await?;
         let page = Page::cut(found, size);
         let next_token = page.last_if_more().map(|last| listing.token(&last.row.to_be_bytes()));
         let users = page

@@ -9,9 +9,11 @@ use crate::operations::support::matches::face_not_found;
 use crate::operations::support::matches::{self, MatchOptions, UserMatch};
 use crate::operations::support::{Context, Searchable};
 use crate::shapes::{CollectionId, FaceId, MaxUserResults, Percent, UserId};
+use crate::telemetry::stage;
 use aws_json::ApiError;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
+use tracing::Instrument as _;
 
 pub struct SearchUsers;
 
@@ -86,8 +88,8 @@ async fn like_face(
     options: MatchOptions,
 ) -> OperationResult<Vec<UserMatch>> {
     let collection = &searchable.collection;
-    let face =
-        context.app.store.face_vector(collection.key, face_id).await?.ok_or_else(face_not_found)?;
+    let found = context.app.store.face_vector(collection.key, face_id);
+    let face = found.instrument(stage::store()).await?.ok_or_else(face_not_found)?;
     matches::users(context, searchable, &face.vector, options).await
 }
 
@@ -103,9 +105,15 @@ async fn like_user(
     let user = app
         .store
         .user(collection.key, user_id.as_str())
+        .instrument(stage::store())
         .await?
         .ok_or_else(|| ApiError::user_not_found(user_id.as_str()))?;
-    match app.gallery.vector(collection.key, Kind::Users, user.row).await? {
+    match app
+        .gallery
+        .vector(collection.key, Kind::Users, user.row)
+        .instrument(stage::search())
+        .await?
+    {
         Some(vector) => {
             matches::users(context, searchable, &vector, options.except(user.row)).await
         }

@@ -11,11 +11,13 @@ mod watched;
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
@@ -80,16 +82,16 @@ async fn accept(
     let mut stop = pin!(stop);
     loop {
         let arrival = async {
-            let stream = next(&listener, connections).await;
+            let arrived = next(&listener, connections).await;
             connections.make_room().await;
-            stream
+            arrived
         };
-        let stream = tokio::select! {
-            stream = arrival => stream,
+        let (stream, client) = tokio::select! {
+            arrived = arrival => arrived,
             () = &mut stop => break,
         };
         let connection = connections.add();
-        tokio::spawn(run(connection, stream, service.clone()));
+        tokio::spawn(run(connection, stream, client, service.clone()));
     }
     drop(listener);
     connections.stopping.send_replace(true);
@@ -97,10 +99,10 @@ async fn accept(
 }
 
 /// The next connection. When files run out, an idle connection gives its own up.
-async fn next(listener: &TcpListener, connections: &Connections) -> TcpStream {
+async fn next(listener: &TcpListener, connections: &Connections) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok(arrived) => return arrived,
             Err(error) if is_of_the_client(&error) => {}
             Err(error) => {
                 warn!(%error, "cannot take a connection");
@@ -117,11 +119,17 @@ fn is_of_the_client(error: &io::Error) -> bool {
 }
 
 /// Answers the requests of one connection.
-async fn run(connection: Guard, stream: TcpStream, service: TowerToHyperService<Router>) {
+async fn run(
+    connection: Guard,
+    stream: TcpStream,
+    client: SocketAddr,
+    service: TowerToHyperService<Router>,
+) {
     let peer = Arc::clone(&connection.peer);
     // Answers are written whole; waiting for more would only delay them.
     let _ = stream.set_nodelay(true);
-    let answer = service_fn(|request: http::Request<Incoming>| {
+    let answer = service_fn(|mut request: http::Request<Incoming>| {
+        request.extensions_mut().insert(ConnectInfo(client));
         let answering = Answering::of(&peer);
         let answer = service.call(request);
         async move {

@@ -7,8 +7,11 @@ use std::sync::{Arc, Once};
 use clap::Parser as _;
 use lookalike::config::{Cli, ServeConfig};
 use lookalike::server::Server;
+use lookalike::telemetry::StageLayer;
 use lookalike_store::Store;
 use tokio::sync::oneshot;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 use super::client::Client;
 
@@ -52,7 +55,9 @@ impl TestServer {
         static LOG: Once = Once::new();
         LOG.call_once(|| {
             let filter = tracing_subscriber::EnvFilter::from_env("LOOKALIKE_LOG");
-            tracing_subscriber::fmt().with_env_filter(filter).with_test_writer().init();
+            let log = tracing_subscriber::fmt::layer().with_test_writer();
+            let layers = log.with_filter(filter);
+            tracing_subscriber::registry().with(layers).with(StageLayer::filtered()).init();
         });
         let server = Server::bind(&options(extra)).await.expect("the server starts");
         let client = Client::new(&format!("http://{}", server.addr()));

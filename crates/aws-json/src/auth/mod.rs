@@ -30,6 +30,9 @@ pub const DEFAULT_ACCOUNT: &str = "000000000000";
 /// The region of a caller without a credential scope.
 pub const DEFAULT_REGION: &str = "us-east-1";
 
+/// The longest access key id that AWS gives out, in characters.
+const LONGEST_KEY_ID: usize = 128;
+
 /// How callers are told apart.
 #[derive(Debug, Clone, Default)]
 pub enum AuthMode {
@@ -110,7 +113,23 @@ impl Auth {
     }
 }
 
+/// The access key id that a request names, whatever else is wrong with it; cut to the length of
+/// the longest one that AWS gives out.
+pub(crate) fn named_key(parts: &Parts) -> Option<String> {
+    let credential = authorization::credential_of(parts)?;
+    let key = credential.split('/').next().filter(|key| !key.is_empty())?;
+    Some(key.chars().take(LONGEST_KEY_ID).collect())
+}
+
 impl Caller {
+    /// The name of the user whose key it is, where keys are verified.
+    pub fn user(&self) -> Option<&str> {
+        match &self.permissions {
+            Permissions::Everything => None,
+            Permissions::Listed { user, .. } => Some(user),
+        }
+    }
+
     /// Refuses an operation (for example `IndexFaces`) that the caller's key does not allow, on
     /// this collection where it names one.
     pub fn authorize(&self, operation: &str, collection_id: Option<&str>) -> ApiResult<()> {

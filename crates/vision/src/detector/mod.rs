@@ -8,7 +8,6 @@
 )]
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use image::RgbImage;
 
@@ -173,10 +172,6 @@ impl Detector {
         let above =
             (score - self.spec.score_threshold) / (1.0 - self.spec.score_threshold).max(0.01);
         100.0 / (1.0 + (-1.0 - 8.0 * above).exp())
-    }
-
-    pub fn take_time(&mut self) -> Duration {
-        self.network.take_time()
     }
 }
 

@@ -19,6 +19,7 @@ mod rows;
 mod tests;
 mod work;
 
+use crate::stage;
 pub use budget::{MOST_MEMORY, limit_memory};
 pub use limits::{MAX_SIDE, MIN_SIDE};
 pub(crate) use resize::{Resizer, Window};
@@ -46,6 +47,26 @@ impl Image {
     }
 }
 
+/// How an image is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Format {
+    Jpeg,
+    Png,
+}
+
+impl Format {
+    /// Told by the first bytes.
+    pub fn of(bytes: &[u8]) -> Option<Self> {
+        if bytes.starts_with(&jpeg::MAGIC) {
+            Some(Self::Jpeg)
+        } else if bytes.starts_with(&png::MAGIC) {
+            Some(Self::Png)
+        } else {
+            None
+        }
+    }
+}
+
 /// Why bytes are no usable image.
 #[derive(Debug, Error)]
 pub enum DecodeError {
@@ -69,11 +90,10 @@ pub enum DecodeError {
 /// Dimensions are checked before pixels are decoded. The call blocks while other images hold too
 /// much memory (see `budget`), so it belongs on a worker thread.
 pub fn decode(bytes: &[u8]) -> Result<Image, DecodeError> {
-    if bytes.starts_with(&jpeg::MAGIC) {
-        jpeg::decode(bytes)
-    } else if bytes.starts_with(&png::MAGIC) {
-        png::decode(bytes)
-    } else {
-        Err(DecodeError::UnknownFormat)
+    let _stage = stage::decode().entered();
+    match Format::of(bytes) {
+        Some(Format::Jpeg) => jpeg::decode(bytes),
+        Some(Format::Png) => png::decode(bytes),
+        None => Err(DecodeError::UnknownFormat),
     }
 }
