@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::admin::access::AdminToken;
 use crate::catalog::ModelsCommand;
+use crate::console::ThumbnailTemplate;
 use crate::forward::parse_forward;
 use crate::installation::Installation;
 use crate::listen::parse_listen;
@@ -166,6 +167,10 @@ pub struct AdminConfig {
     /// Whether browsers get the web console.
     #[arg(long, env = "LOOKALIKE_CONSOLE", value_enum, default_value_t = Switch::On)]
     pub console: Switch,
+    /// Where the console finds pictures of enrolled people, for example
+    /// `https://app.example/people/{ExternalImageId}.jpg`; the browser fetches them.
+    #[arg(long, env = "LOOKALIKE_CONSOLE_THUMBNAILS", value_name = "URL")]
+    pub console_thumbnails: Option<ThumbnailTemplate>,
 }
 
 impl AdminConfig {

@@ -9,6 +9,7 @@ pub mod app;
 pub mod catalog;
 pub mod check;
 pub mod config;
+pub mod console;
 pub mod environment;
 mod forward;
 pub mod gallery;

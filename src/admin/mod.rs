@@ -31,6 +31,7 @@ use self::access::Access;
 use self::error::AdminError;
 use crate::app::App;
 use crate::config::ServeConfig;
+use crate::console::{self, Facts};
 use crate::operations::Rekognition;
 
 /// What the control plane steers.
@@ -87,7 +88,11 @@ pub fn routes(admin: &Arc<Admin>, access: Arc<Access>) -> Router {
     let aliases = Router::new().route("/moto-api/reset", post(reset::reset)).route_layer(guard);
     let mut own = Router::from(public()).merge(guarded);
     if admin.config.admin.has_console() {
-        own = own.merge(page::console());
+        own = own.merge(console::routes(Facts {
+            version: env!("CARGO_PKG_VERSION"),
+            verify: !admin.front.auth.is_open(),
+            thumbnails: admin.config.admin.console_thumbnails.clone(),
+        }));
     }
     with_aliases(own, aliases, admin)
 }

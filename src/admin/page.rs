@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::get;
 use http::{HeaderMap, Request, StatusCode, header};
 
 use super::Admin;
@@ -14,12 +12,6 @@ use super::Admin;
 const WELCOME: &str = include_str!("welcome.html");
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
-
-/// The console, from `/_lookalike/` on.
-pub fn console() -> Router<Arc<Admin>> {
-    let to_folder = || async { redirect("ui/") };
-    Router::new().route("/ui", get(to_folder)).route("/ui/", get(|| async { welcome() }))
-}
 
 /// `GET /`: a browser is led to the console where this listener has one, or else greeted; the API
 /// answers everybody else, as AWS does.

@@ -8,6 +8,7 @@ mod admin;
 mod collections;
 mod compare_faces;
 mod concurrency;
+mod console;
 mod crash;
 mod delete_faces;
 mod detect_faces;

@@ -1,0 +1,84 @@
+// The server's own routes under `/_lookalike/`.
+
+import { computed, signal } from "./html.js";
+import { adminToken } from "./state.js";
+import { CallError } from "./aws.js";
+
+/** What `/_lookalike/system` answered last; null where it is not there or not allowed. */
+export const system = signal(null);
+/** Why the control plane does not answer, or null: `token`, `absent`, or a sentence. */
+export const adminTrouble = signal(null);
+
+/** The calibration and the figures of the pack, where the server shows them. */
+export const pack = computed(() => system.value?.pack ?? null);
+
+function headers(extra = {}) {
+  const token = adminToken.value ? { authorization: `Bearer ${adminToken.value}` } : {};
+  return { accept: "application/json", "x-lookalike-admin": "1", ...token, ...extra };
+}
+
+/** Asks a route; the parsed answer. */
+export async function admin(method, path, body) {
+  const json = body === undefined ? {} : { "content-type": "application/json" };
+  const answer = await fetch(`/_lookalike/${path}`, {
+    method,
+    headers: headers(json),
+    body: body === undefined ? undefined : JSON.stringify(body),
+  }).catch((cause) => {
+    throw new CallError("Unreachable", "The server does not answer. Is it running?", {
+      cause: String(cause),
+    });
+  });
+  const text = await answer.text();
+  if (answer.ok) return text && text.trim().startsWith("{") ? JSON.parse(text) : text;
+  let told = {};
+  try {
+    told = JSON.parse(text);
+  } catch {
+    // Not every answer is one of the control plane.
+  }
+  const message = told.error ?? (text.startsWith("<") ? "The server has no such route." : text);
+  throw new CallError(`HTTP ${answer.status}`, message, {
+    status: answer.status,
+    cause: told.cause,
+  });
+}
+
+/** Opens a stream of server-sent events and hands each object to `take` until `stop` is aborted. */
+export async function listen(path, take, stop) {
+  const answer = await fetch(`/_lookalike/${path}`, {
+    headers: headers({ accept: "text/event-stream" }),
+    signal: stop,
+  });
+  if (!answer.ok) throw new CallError(`HTTP ${answer.status}`, "The stream is not there.");
+  const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const events = (rest + value).split(/\r?\n\r?\n/);
+    rest = events.pop();
+    for (const event of events) {
+      const data = event.split(/\r?\n/).filter((line) => line.startsWith("data:"));
+      if (data.length) take(JSON.parse(data.map((line) => line.slice(5)).join("\n")));
+    }
+  }
+}
+
+/** Asks again what the server is; never fails. */
+export async function refreshSystem() {
+  try {
+    system.value = await admin("GET", "system");
+    adminTrouble.value = null;
+  } catch (error) {
+    system.value = null;
+    adminTrouble.value = troubleOf(error);
+  }
+}
+
+export function troubleOf(error) {
+  if (error.status === 401) return "token";
+  if (error.status === 404 || error.status === 405) return "absent";
+  if (error.status === 403 && /route|MissingAuth/i.test(error.message)) return "absent";
+  return error.cause ? `${error.message} ${error.cause}` : error.message;
+}
