@@ -89,7 +89,7 @@ impl App {
             packs,
             images: images.within(Arc::clone(&encoded)),
             encoded,
-            telemetry: Telemetry::new(config.telemetry.slow),
+            telemetry: Telemetry::new(config.telemetry.clone()),
             face_model_version: config.api.face_model_version.clone(),
         })
     }

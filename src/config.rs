@@ -89,6 +89,13 @@ pub struct TelemetryConfig {
     /// Log requests that take longer as warnings, for example 500ms or 2s.
     #[arg(long, env = "LOOKALIKE_SLOW", value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub slow: Option<Duration>,
+    /// Answer as AWS does and no more: without the header `x-lookalike-cause`, which states what
+    /// AWS's text of an error leaves out.
+    #[arg(long, env = "LOOKALIKE_STRICT")]
+    pub strict: bool,
+    /// Requests that the control plane and the console show, the last ones.
+    #[arg(long, env = "LOOKALIKE_RECENT_REQUESTS", value_name = "COUNT", default_value_t = 500, value_parser = whole(0..=100_000))]
+    pub recent_requests: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -37,6 +37,8 @@ pub enum AdminError {
     NoRoute { is_apart: bool },
     #[error("this route has other methods: see /_lookalike/openapi.json")]
     WrongMethod,
+    #[error("the server stops, or too many are reading the requests already: end other streams")]
+    TooManyReaders,
     #[error("the database failed")]
     Store(#[from] StoreError),
 }
@@ -68,6 +70,7 @@ impl AdminError {
             Self::TokenNotConfigured | Self::Page(_) | Self::NotDeliberate => StatusCode::FORBIDDEN,
             Self::NoRoute { .. } => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooManyReaders => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -77,7 +80,7 @@ impl IntoResponse for AdminError {
     fn into_response(self) -> Response {
         let status = self.status();
         let cause = Some(causes(&self)).filter(|cause| !cause.is_empty());
-        if status.is_server_error() {
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
             error!(error = %self, cause, "the control plane failed");
         }
         let mut response =

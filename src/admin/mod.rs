@@ -9,6 +9,7 @@ pub mod error;
 pub mod extract;
 pub mod health;
 mod page;
+mod requests;
 mod reset;
 mod system;
 
@@ -68,7 +69,11 @@ fn public() -> OpenApiRouter<Arc<Admin>> {
 
 /// The routes that [`access`] guards.
 fn guarded() -> OpenApiRouter<Arc<Admin>> {
-    OpenApiRouter::new().routes(routes!(system::system)).routes(routes!(reset::reset))
+    OpenApiRouter::new()
+        .routes(routes!(system::system))
+        .routes(routes!(reset::reset))
+        .routes(routes!(requests::requests))
+        .routes(routes!(requests::stream))
 }
 
 /// All routes with their description.

@@ -16,7 +16,7 @@ use aws_json::{
 };
 use axum::body::Body;
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderName, Request, Response};
 use lookalike_store::Tenant;
 
 use crate::app::App;
@@ -50,6 +50,10 @@ macro_rules! operations {
                     tenant: Tenant { account, region },
                     findings: Arc::clone(findings),
                 }
+            }
+
+            fn cause_header(&self) -> Option<HeaderName> {
+                self.app.telemetry.cause_header()
             }
 
             fn answered(&self, record: Record, findings: &Findings, outcome: &Outcome<'_>) {

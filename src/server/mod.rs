@@ -128,7 +128,8 @@ impl Server {
         shutdown: impl Future<Output = ()> + Send + 'static,
         patience: impl Future<Output = ()>,
     ) {
-        let pack = self.app().packs.served().pack();
+        let app = Arc::clone(&self.admin.front.service.app);
+        let pack = app.packs.served().pack();
         let limits = Limits::of_files(files::raise_limit());
         info!(
             address = %self.addr(),
@@ -152,6 +153,7 @@ impl Server {
         let out_of_patience = async {
             shutdown.await;
             stop.send_replace(true);
+            app.telemetry.recent.close();
             patience.await;
         };
         tokio::select! {
@@ -159,7 +161,7 @@ impl Server {
             () = self.reload.run(&self.admin.front.auth) => {}
             () = out_of_patience => warn!("requests were cut off that did not end in time"),
         }
-        self.admin.app().close().await;
+        app.close().await;
         info!("stopped");
     }
 }

@@ -8,17 +8,21 @@ use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::findings::Found;
 use super::stages::{Stage, Stages};
 
 /// A request that was answered. Images, vectors and secrets are not in it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Summary {
+    /// As in the header `x-amzn-RequestId`.
+    #[schema(value_type = String)]
     pub id: Uuid,
     /// When the answer was ready.
     #[serde(serialize_with = "rfc3339")]
+    #[schema(value_type = String)]
     pub time: OffsetDateTime,
     pub account: Option<String>,
     pub region: Option<String>,
@@ -49,6 +53,7 @@ pub struct Summary {
     /// Inside ONNX Runtime.
     pub inference_ms: Option<f64>,
     #[serde(serialize_with = "printed")]
+    #[schema(value_type = Vec<PrintedStage>)]
     pub stages: Stages,
 }
 
@@ -108,15 +113,20 @@ fn rfc3339<S: Serializer>(time: &OffsetDateTime, serializer: S) -> Result<S::Ok,
     serializer.serialize_str(&time.format(&Rfc3339).map_err(S::Error::custom)?)
 }
 
-#[derive(Serialize)]
-struct PrintedStage {
+/// A stage as it is printed.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Stage)]
+pub struct PrintedStage {
     name: &'static str,
+    /// From the start of the request, in milliseconds.
     start_ms: f64,
     ms: f64,
 }
 
 fn printed<S: Serializer>(stages: &Stages, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_seq(stages.list.iter().map(|Stage { name, start, took }| PrintedStage {
+    let mut list = stages.list.clone();
+    list.sort_by_key(|stage| stage.start);
+    serializer.collect_seq(list.iter().map(|Stage { name, start, took }| PrintedStage {
         name,
         start_ms: milliseconds(*start),
         ms: milliseconds(*took),

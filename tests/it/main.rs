@@ -20,5 +20,6 @@ mod packs;
 mod search_faces;
 mod shutdown;
 mod tags;
+mod telemetry;
 mod users;
 mod wire;

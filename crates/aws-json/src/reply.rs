@@ -6,10 +6,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::error::{ApiError, ErrorCode};
+use crate::error::{ApiError, ErrorCode, causes};
 
 const MISSING_TOKEN: &str = "<MissingAuthenticationTokenException>\n  <Message>Missing Authentication Token</Message>\n\
                              </MissingAuthenticationTokenException>\n";
+/// What a header shows of causes.
+const MOST_CAUSE_CHARS: usize = 1000;
 const UNKNOWN_OPERATION: &str = "<UnknownOperationException/>\n";
 
 /// The answer to one request.
@@ -44,6 +46,14 @@ impl Reply {
             Self::Incomplete => StatusCode::REQUEST_TIMEOUT,
             Self::Malformed => StatusCode::BAD_REQUEST,
         }
+    }
+
+    /// The causes of an error as a header can carry them; none where there is nothing to add.
+    pub fn cause(&self) -> Option<HeaderValue> {
+        let Self::Error(error) = self else { return None };
+        let text: String = causes(error).chars().take(MOST_CAUSE_CHARS).collect();
+        let plain: String = text.replace(|letter: char| !matches!(letter, ' '..='~'), "?");
+        HeaderValue::from_str(&plain).ok().filter(|value| !value.is_empty())
     }
 
     pub fn into_response(self, request_id: Uuid) -> Response<Body> {

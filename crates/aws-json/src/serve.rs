@@ -62,9 +62,14 @@ pub async fn serve<S: Service>(
         .instrument(span.clone())
         .await;
     let request_id = record.request_id;
+    let cause = front.service.cause_header().zip(reply.cause());
     let outcome = Outcome::of(&reply, &record, &span);
     front.service.answered(record, &findings, &outcome);
-    reply.into_response(request_id)
+    let mut response = reply.into_response(request_id);
+    if let Some((name, cause)) = cause {
+        response.headers_mut().insert(name, cause);
+    }
+    response
 }
 
 async fn answer<S: Service>(

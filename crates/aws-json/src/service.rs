@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Request as HttpRequest, Response};
+use http::{HeaderName, Request as HttpRequest, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tracing::Span;
@@ -74,6 +74,11 @@ pub trait Service: Send + Sync + Sized + 'static {
     /// The span that traces a request, where somebody traces.
     fn trace(&self, _parts: &Parts, _record: &Record) -> Span {
         Span::none()
+    }
+
+    /// The header in which the answer to an error states the causes that AWS's text leaves out.
+    fn cause_header(&self) -> Option<HeaderName> {
+        None
     }
 
     /// Takes note of an answered request: its log line above all. A failure of the server's own is

@@ -6,5 +6,5 @@ pub mod files;
 pub mod process;
 mod server;
 
-pub use client::{Client, bytes};
+pub use client::{Client, Reply, bytes};
 pub use server::{TestServer, options};

@@ -1,0 +1,104 @@
+//! What operators see of requests.
+
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use serde_json::{Value, json};
+
+use crate::support::faces::Photo;
+use crate::support::{TestServer, bytes};
+
+async fn requests(server: &TestServer, query: &str) -> Vec<Value> {
+    let path = format!("/_lookalike/requests{query}");
+    let reply = server.admin("GET", &path, &[], None).await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    reply.body["requests"].as_array().expect("a list").clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn recent_requests_show_who_what_and_where_the_time_went() {
+    let server = TestServer::with(&["--recent-requests", "3"]).await;
+    server.collection("staff").await;
+    let image = Photo::of(1, 0).jpeg();
+    server.index_one("staff", &image).await;
+    let search = json!({ "CollectionId": "staff", "Image": bytes(&image) });
+    server.ok("SearchFacesByImage", search).await;
+    server.refusal("DetectFaces", json!({ "Image": bytes(b"GIF89a") })).await;
+
+    let list = requests(&server, "").await;
+    let operations: Vec<_> = list.iter().map(|request| &request["operation"]).collect();
+    assert_eq!(operations, ["DetectFaces", "SearchFacesByImage", "IndexFaces"]);
+    let [refused, searched, indexed] = &list[..] else { panic!("{list:?}") };
+    assert_eq!(
+        (&refused["status"], &refused["code"]),
+        (&json!(400), &json!("InvalidImageFormatException"))
+    );
+    assert_eq!(refused["cause"], "neither JPEG nor PNG");
+    assert_eq!(
+        (&indexed["account"], &indexed["region"]),
+        (&json!("000000000000"), &json!("us-east-1"))
+    );
+    assert_eq!(
+        (&indexed["access_key_id"], &indexed["collection"]),
+        (&json!("AKIATEST"), &json!("staff"))
+    );
+    assert_eq!((&indexed["faces"], &indexed["top_similarity"]), (&json!(1), &Value::Null));
+    assert!(searched["top_similarity"].as_f64() > Some(99.0), "{searched}");
+    assert!(indexed["client"].as_str().expect("an address").starts_with("127.0.0.1:"));
+    let stages = |request: &Value| -> Vec<String> {
+        let stages = request["stages"].as_array().expect("a list");
+        stages.iter().map(|stage| stage["name"].as_str().expect("a name").to_owned()).collect()
+    };
+    assert_eq!(
+        stages(indexed),
+        ["store", "queue_wait", "decode", "detect", "analyze", "embed", "store"]
+    );
+    assert_eq!(
+        stages(searched),
+        ["store", "queue_wait", "decode", "detect", "analyze", "embed", "search", "store"]
+    );
+    let total = indexed["milliseconds"].as_f64().expect("a number");
+    for stage in indexed["stages"].as_array().expect("a list") {
+        let (start, took) = (stage["start_ms"].as_f64(), stage["ms"].as_f64());
+        assert!(start.zip(took).is_some_and(|(start, took)| start + took <= total), "{indexed}");
+    }
+    assert_eq!(requests(&server, "?limit=1").await.len(), 1);
+    let text = Value::from(list).to_string();
+    assert!(!text.contains("GIF89a") && text.len() < 8000, "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stream_has_what_follows_and_ends_with_the_server() {
+    let server = TestServer::start().await;
+    let stream = reqwest::get(format!("{}/_lookalike/requests/stream", server.url())).await;
+    let stream = stream.expect("an answer");
+    assert_eq!(stream.headers()["content-type"], "text/event-stream");
+    server.collection("staff").await;
+    let mut chunks = stream.bytes_stream();
+    let first = chunks.next().await.expect("an event").expect("bytes");
+    let event = std::str::from_utf8(&first).expect("UTF-8");
+    let data = event.strip_prefix("data: ").expect("data").trim_end();
+    let request: Value = serde_json::from_str(data).expect("JSON");
+    assert_eq!(request["operation"], "CreateCollection");
+    drop(server);
+    let rest = tokio::time::timeout(Duration::from_secs(10), chunks.count());
+    rest.await.expect("the stream ends");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_state_what_awss_text_leaves_out_unless_strict() {
+    let server = TestServer::start().await;
+    let broken = json!({ "Image": bytes(b"GIF89a") });
+    let header = |reply: &crate::support::Reply| {
+        reply
+            .headers
+            .get("x-lookalike-cause")
+            .map(|value| value.to_str().expect("ASCII").to_owned())
+    };
+    let reply = server.call("DetectFaces", broken.clone()).await;
+    assert_eq!(header(&reply).as_deref(), Some("neither JPEG nor PNG"));
+    let missing = server.call("DescribeCollection", json!({ "CollectionId": "none" })).await;
+    assert_eq!(header(&missing), None, "AWS's own text says it all");
+    let strict = TestServer::with(&["--strict"]).await;
+    assert_eq!(header(&strict.call("DetectFaces", broken).await), None);
+}
