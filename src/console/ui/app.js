@@ -1,6 +1,6 @@
 // The frame around the screens, and which one is shown.
 
-import { html, render, signal, useEffect } from "./lib/html.js";
+import { html, render, signal, useEffect, useRef } from "./lib/html.js";
 import { refreshSystem, system } from "./lib/admin.js";
 import { account, facts, href, isSignedIn, loadFacts, region, route } from "./lib/state.js";
 import { Icon } from "./parts/basics.js";
@@ -8,7 +8,10 @@ import { Toasts } from "./parts/toasts.js";
 import { SignIn, isSigningIn } from "./parts/sign-in.js";
 import { Collections } from "./screens/collections.js";
 import { Compare } from "./screens/compare.js";
+import { Faults } from "./screens/faults.js";
+import { Requests } from "./screens/requests.js";
 import { Search } from "./screens/search.js";
+import { System } from "./screens/system.js";
 import { Try } from "./screens/try.js";
 
 const screens = {
@@ -16,6 +19,9 @@ const screens = {
   search: { label: "Search", Screen: Search },
   compare: { label: "Compare", Screen: Compare },
   collections: { label: "Collections", Screen: Collections },
+  requests: { label: "Requests", Screen: Requests },
+  faults: { label: "Faults and limits", Screen: Faults },
+  system: { label: "System", Screen: System },
 };
 
 const theme = signal(document.documentElement.dataset.theme ?? "");
@@ -29,10 +35,15 @@ function toggleTheme() {
 }
 
 function Side({ current }) {
+  const nav = useRef();
+  useEffect(() => {
+    const link = nav.current.querySelector("[aria-current]");
+    nav.current.scrollLeft = link.offsetLeft - nav.current.clientWidth / 2 + link.clientWidth / 2;
+  }, [current]);
   const who = facts.value.verify ? "Keys" : "Account";
   return html`<aside class="side">
     <a class="brand" href=${href("try")}><img src="mark.svg" alt="" />Lookalike</a>
-    <nav aria-label="Screens">
+    <nav aria-label="Screens" ref=${nav}>
       <ul>
         ${Object.entries(screens).map(
           ([name, { label, group }]) =>

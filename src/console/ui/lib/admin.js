@@ -1,7 +1,7 @@
 // The server's own routes under `/_lookalike/`.
 
 import { computed, signal } from "./html.js";
-import { adminToken } from "./state.js";
+import { adminToken, facts } from "./state.js";
 import { CallError } from "./aws.js";
 
 /** What `/_lookalike/system` answered last; null where it is not there or not allowed. */
@@ -19,6 +19,10 @@ function headers(extra = {}) {
 
 /** Asks a route; the parsed answer. */
 export async function admin(method, path, body) {
+  if (facts.value.verify && !adminToken.value) {
+    // The answer is known, and a refusal would be one more line in the log.
+    throw new CallError("HTTP 401", "The control plane needs its token.", { status: 401 });
+  }
   const json = body === undefined ? {} : { "content-type": "application/json" };
   const answer = await fetch(`/_lookalike/${path}`, {
     method,

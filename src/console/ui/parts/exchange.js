@@ -41,11 +41,11 @@ export function Exchange({ exchange, title = "The call" }) {
           ${requestId && html`<span class="mono" title="Request id">${requestId.slice(0, 8)}</span>`}
         </div>
       </div>
-      <div class="row spread">
+      <div>
         <${Segments} label="Show the call as" value=${kind} options=${kinds} onChange=${setKind} />
-        <${Copy} text=${text} />
       </div>
       <div class="code">
+        <${Copy} text=${text} />
         <pre tabindex="0" aria-label=${`${operation} as ${kind}`}>${text()}</pre>
       </div>
     </div>

@@ -68,6 +68,7 @@ export function Picture({
             html`<li key=${index}>
               <button
                 type="button"
+                class=${marks.includes(index) ? "hit" : ""}
                 aria-pressed=${String(index === selected)}
                 onClick=${() => onSelect?.(index)}
               >

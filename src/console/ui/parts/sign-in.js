@@ -1,10 +1,11 @@
-// Whose calls these are: keys where the server verifies them, account and region where not.
+// Whose calls these are: keys where the server verifies them, account and region where not; and
+// what a screen of the control plane shows to those whom it does not let in.
 
 import { html, signal, useState } from "../lib/html.js";
 import { refreshSystem } from "../lib/admin.js";
 import { call } from "../lib/aws.js";
 import { account, adminToken, facts, keys, region } from "../lib/state.js";
-import { Dialog, Failure, Head } from "./basics.js";
+import { Dialog, Empty, Failure, Head, Icon } from "./basics.js";
 import { toast } from "./toasts.js";
 
 export const isSigningIn = signal(false);
@@ -121,4 +122,31 @@ async function check() {
   } catch (error) {
     if (error.code !== "AccessDeniedException") throw error;
   }
+}
+
+/** Why a screen of the control plane is empty. `trouble` is what `troubleOf` made of an error. */
+export function NoAdmin({ trouble, what }) {
+  const token = html`<button type="button" onClick=${() => (isSigningIn.value = true)}>
+    <${Icon} name="key" />Give a token
+  </button>`;
+  const titles = {
+    token: "The control plane asks for its token",
+    absent: `This server does not show ${what} here`,
+  };
+  const texts = {
+    token: html`<p>It is the one that the server was started with: <code>--admin-token</code>.</p>
+      ${token}`,
+    absent: html`<p>
+      The control plane may be on a listener of its own, or this server may be an older one.
+    </p>`,
+  };
+  return html`<div class="card">
+    <${Empty} title=${titles[trouble] ?? `The server did not show ${what}`}>
+      ${
+        texts[trouble] ??
+        html`<p>${trouble}</p>
+          ${token}`
+      }
+    <//>
+  </div>`;
 }

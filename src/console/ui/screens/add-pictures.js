@@ -62,6 +62,10 @@ export function AddPictures({ collection, onClose }) {
   };
   const done = items.filter(({ status }) => status === "done");
   const faces = done.reduce((sum, item) => sum + item.faces, 0);
+  const names = new Set(items.map(({ name }) => name)).size;
+  const summary =
+    `${plural(items.length, "picture")} of ${plural(names, "name")}; ` +
+    `${plural(done.length, "picture")} done, ${plural(faces, "face")} indexed.`;
   const left = items.length - done.length;
   return html`<${Dialog}
     title=${`Add pictures to ${collection}`}
@@ -113,11 +117,7 @@ export function AddPictures({ collection, onClose }) {
     ${
       items.length > 0 &&
       html`<div class="row spread">
-          <p role="status">
-            ${plural(items.length, "picture")} of
-            ${plural(new Set(items.map(({ name }) => name)).size, "name")};
-            ${" "}${plural(done.length, "picture")} done, ${plural(faces, "face")} indexed.
-          </p>
+          <p role="status">${summary}</p>
           ${
             isRunning
               ? html`<button type="button" onClick=${() => (stop.current = true)}>Pause</button>`

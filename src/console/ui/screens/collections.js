@@ -48,8 +48,7 @@ function List() {
     <${Icon} name="plus" />New collection
   </button>`;
   return html`<${Head} title="Collections" actions=${create}>
-      ${rows ? plural(rows.length, "collection") : "Collections"} of account ${account.value} in
-      ${region.value}.
+      ${`${rows ? plural(rows.length, "collection") : "Collections"} of account ${account.value} in ${region.value}.`}
     <//>
     <${Failure} error=${error} />
     ${!rows && !error && html`<${Busy} label="Reading collections" />`}
