@@ -25,7 +25,11 @@ pub struct App {
     pub images: ImageSource,
     /// What large bodies and fetched objects may hold, in KiB.
     pub encoded: Arc<Semaphore>,
-    pub telemetry: Telemetry,
+    /// What [`Self::encoded`] had in the beginning.
+    pub encoded_kib: usize,
+    /// As in the configuration.
+    pub data: String,
+    pub telemetry: Arc<Telemetry>,
     /// The AWS face model version that new collections get.
     pub face_model_version: String,
 }
@@ -83,13 +87,19 @@ impl App {
         let encoded = plan.encoded();
         let sink: Arc<dyn ChangeSink> = gallery.clone();
         store.subscribe(&sink);
+        let telemetry = Arc::new(Telemetry::new(config.telemetry.clone(), packs.served().pack()));
+        let sink: Arc<dyn ChangeSink> = telemetry.clone();
+        store.subscribe(&sink);
+        let encoded_kib = encoded.available_permits();
         Ok(Self {
             gallery,
             store,
             packs,
             images: images.within(Arc::clone(&encoded)),
             encoded,
-            telemetry: Telemetry::new(config.telemetry.clone()),
+            encoded_kib,
+            data: config.data.clone(),
+            telemetry,
             face_model_version: config.api.face_model_version.clone(),
         })
     }

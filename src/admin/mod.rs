@@ -8,6 +8,7 @@ pub mod access;
 pub mod error;
 pub mod extract;
 pub mod health;
+mod metrics;
 mod page;
 mod requests;
 mod reset;
@@ -74,6 +75,7 @@ fn guarded() -> OpenApiRouter<Arc<Admin>> {
         .routes(routes!(reset::reset))
         .routes(routes!(requests::requests))
         .routes(routes!(requests::stream))
+        .routes(routes!(metrics::metrics))
 }
 
 /// All routes with their description.
@@ -90,7 +92,10 @@ pub fn routes(admin: &Arc<Admin>, access: Arc<Access>) -> Router {
     let guard = from_fn_with_state(access, access::guard);
     let guarded =
         Router::from(guarded()).route("/openapi.json", get(describe)).route_layer(guard.clone());
-    let aliases = Router::new().route("/moto-api/reset", post(reset::reset)).route_layer(guard);
+    let aliases = Router::new()
+        .route("/moto-api/reset", post(reset::reset))
+        .route("/metrics", get(metrics::metrics))
+        .route_layer(guard);
     let mut own = Router::from(public()).merge(guarded);
     if admin.config.admin.has_console() {
         own = own.merge(console::routes(Facts {

@@ -56,7 +56,7 @@ impl From<ObjectError> for ApiError {
         };
         match error {
             TooLarge => Self::new(ErrorCode::ImageTooLargeException, "Image size is too large"),
-            NoRoom => Self::throttled(),
+            NoRoom => Self::throttled().because(NoRoom),
             Busy { .. } => Self::new(
                 ErrorCode::ProvisionedThroughputExceededException,
                 "S3 download limit exceeded",

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use futures_util::future::OptionFuture;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -23,6 +24,7 @@ use crate::app::{App, StartError};
 use crate::config::{BrowserConfig, ServeConfig};
 use crate::forward::Forward;
 use crate::operations::Rekognition;
+use crate::telemetry;
 use access::Reload;
 use aws_json::auth::Auth;
 use aws_json::{FrontEnd, RateLimiter, Service as _};
@@ -180,7 +182,8 @@ fn routes(admin: &Arc<Admin>, browsers: &Arc<BrowserPolicy>, has_control: bool) 
     };
     let api = Router::new().fallback(aws_json::serve).with_state(Arc::clone(&admin.front));
     own.merge(api)
-        .layer(axum::middleware::from_fn_with_state(Arc::clone(browsers), browsers::guard))
+        .layer(from_fn_with_state(Arc::clone(browsers), browsers::guard))
+        .layer(from_fn_with_state(Arc::clone(&admin.front.service.app), telemetry::count))
 }
 
 /// How long requests under way may take after the first stop signal: fifteen seconds, or until a

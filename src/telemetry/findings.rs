@@ -1,7 +1,9 @@
 //! What the operation of a request finds out: noted while it runs, read once it is answered.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use aws_json::ErrorCode;
 use lookalike_vision::Reason;
 use lookalike_vision::image::Format;
 use uuid::Uuid;
@@ -14,6 +16,7 @@ pub struct Findings(Mutex<Found>);
 #[derive(Debug, Default)]
 pub struct Found {
     pub images: Vec<SeenImage>,
+    pub fetches: Vec<Fetch>,
     /// Faces that were stored.
     pub indexed: usize,
     /// Why faces were not stored; the first reason of each.
@@ -22,6 +25,13 @@ pub struct Found {
     pub change: Option<Change>,
     /// The collection, where the request names it in another way than most.
     pub collection: Option<String>,
+}
+
+/// Reading an object of S3.
+#[derive(Debug, Clone, Copy)]
+pub struct Fetch {
+    pub took: Duration,
+    pub error: Option<ErrorCode>,
 }
 
 /// Where an image came from.
@@ -66,6 +76,11 @@ impl Findings {
     /// Notes an image.
     pub fn image(&self, image: SeenImage) {
         self.found().images.push(image);
+    }
+
+    /// Notes that an object was read, or was not.
+    pub fn fetch(&self, fetch: Fetch) {
+        self.found().fetches.push(fetch);
     }
 
     /// Notes how many faces were stored, and why others were not.

@@ -102,3 +102,59 @@ async fn errors_state_what_awss_text_leaves_out_unless_strict() {
     let strict = TestServer::with(&["--strict"]).await;
     assert_eq!(header(&strict.call("DetectFaces", broken).await), None);
 }
+
+async fn metrics(server: &TestServer, path: &str, accept: &str) -> (String, String) {
+    let request = reqwest::Client::new().get(format!("{}{path}", server.url()));
+    let response = request.header("accept", accept).send().await.expect("an answer");
+    assert_eq!(response.status(), 200);
+    let kind = response.headers()["content-type"].to_str().expect("ASCII").to_owned();
+    (kind, response.text().await.expect("text"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_count_what_happened() {
+    let server = TestServer::start().await;
+    server.collection("staff").await;
+    let image = Photo::of(1, 0).jpeg();
+    let face = server.index_one("staff", &image).await;
+    let search = json!({ "CollectionId": "staff", "Image": bytes(&image) });
+    server.ok("SearchFacesByImage", search).await;
+    server.refusal("DetectFaces", json!({ "Image": bytes(b"GIF89a") })).await;
+    server.refusal("Invented", json!({})).await;
+
+    let (kind, text) = metrics(&server, "/_lookalike/metrics", "*/*").await;
+    assert!(kind.starts_with("text/plain; version=0.0.4"), "{kind}");
+    for line in [
+        "lookalike_operation_duration_seconds_count{operation=\"IndexFaces\",code=\"ok\"} 1",
+        "lookalike_operation_duration_seconds_count{operation=\"DetectFaces\",code=\"InvalidImageFormatException\"} 1",
+        "lookalike_operation_duration_seconds_count{operation=\"other\",code=\"UnknownOperationException\"} 1",
+        "lookalike_stage_duration_seconds_count{stage=\"detect\"} 2",
+        "lookalike_stage_duration_seconds_count{stage=\"search\"} 1",
+        "lookalike_images_total{source=\"bytes\",format=\"jpeg\",result=\"faces\"} 2",
+        "lookalike_images_total{source=\"bytes\",format=\"other\",result=\"invalid\"} 1",
+        "lookalike_faces_detected_total 2",
+        "lookalike_faces_indexed_total 1",
+        "lookalike_search_top_similarity_bucket{operation=\"SearchFacesByImage\",le=\"99\"} 0",
+        "lookalike_search_candidates_sum{operation=\"SearchFacesByImage\"} 1.0",
+        "lookalike_store_commit_batch_size_count 2",
+        "lookalike_collections 1",
+        "lookalike_faces 1",
+        "lookalike_collections_loaded 1",
+        "lookalike_inference_queue_depth 0",
+        "lookalike_inference_workers_busy 0",
+        "http_server_active_requests 1",
+    ] {
+        assert!(text.lines().any(|own| own == line), "no line {line} in\n{text}");
+    }
+    for secret in ["staff", "AKIATEST", "000000000000", "Invented", face.as_str()] {
+        assert!(!text.contains(secret), "{secret} is in\n{text}");
+    }
+    let (kind, text) =
+        metrics(&server, "/metrics", "application/openmetrics-text;version=1.0.0").await;
+    assert!(kind.starts_with("application/openmetrics-text"), "{kind}");
+    assert!(
+        text.ends_with("# EOF\n") && text.contains("\nlookalike_build_info{version=\""),
+        "{text}"
+    );
+    assert!(text.contains("http_route=\"/_lookalike/metrics\"} 1"), "{text}");
+}

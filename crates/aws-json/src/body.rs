@@ -56,10 +56,15 @@ impl From<Refusal> for Reply {
             Refusal::TooLarge => Self::TooLarge,
             Refusal::Incomplete => Self::Incomplete,
             Refusal::Malformed => Self::Malformed,
-            Refusal::Busy => Self::Error(ApiError::throttled()),
+            Refusal::Busy => Self::Error(ApiError::throttled().because(BodyRefused)),
         }
     }
 }
+
+/// The cause of a throttled request whose body found no room.
+#[derive(Debug, thiserror::Error)]
+#[error("the bodies of other requests held all the memory for too long")]
+pub struct BodyRefused;
 
 /// A whole body, with its share of the budget unless it is a light one.
 pub struct Held<'a> {

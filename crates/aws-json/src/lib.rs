@@ -25,6 +25,7 @@ pub mod shapes;
 #[doc(hidden)]
 pub use serde;
 
+pub use body::BodyRefused;
 pub use error::{ApiError, ApiResult, ErrorCode, causes};
 pub use number::Number;
 pub use rate::{RateLimit, RateLimiter};

@@ -1,5 +1,7 @@
 //! What a commit changed, for those that keep a copy in step.
 
+use std::time::Duration;
+
 use super::rows::CollectionKey;
 
 /// A face as the search keeps it.
@@ -45,4 +47,7 @@ pub trait ChangeSink: Send + Sync {
     /// Called in commit order, after the changes are durable and before the writes that made them
     /// are answered. Writes wait for it, so it must be quick and must not block.
     fn committed(&self, changes: &[Change]);
+
+    /// Called after each transaction with what it held and how long it took, flush included.
+    fn flushed(&self, _writes: usize, _took: Duration) {}
 }

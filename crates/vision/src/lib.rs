@@ -45,7 +45,7 @@ pub use pack::{
     ModelFile, Normalization, Pack, PackError, VerifierSpec,
 };
 pub use piecewise::{Piecewise, PiecewiseError};
-pub use pool::{RunError, Vision, VisionOptions};
+pub use pool::{Load, RunError, Vision, VisionOptions};
 pub use quality::{QualityFilter, QualityScale, Reason, reasons};
 
 /// A failure of the inference side; never the client's fault.

@@ -3,6 +3,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver, SyncSender, TrySendError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -51,8 +52,29 @@ pub struct Vision {
     pool: Arc<Pool>,
 }
 
+/// What the workers of a pack are at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Load {
+    pub workers: usize,
+    /// Workers that run a job.
+    pub busy: usize,
+    /// Jobs that wait for a worker.
+    pub waiting: usize,
+    /// Jobs that may wait.
+    pub queue: usize,
+}
+
+/// Jobs that were taken in.
+#[derive(Debug, Default)]
+struct Jobs {
+    waiting: AtomicUsize,
+    running: AtomicUsize,
+}
+
 struct Pool {
     pack: Arc<Pack>,
+    queue: usize,
+    load: Arc<Jobs>,
     jobs: Option<SyncSender<Job>>,
     workers: Vec<JoinHandle<()>>,
 }
@@ -97,7 +119,8 @@ impl Vision {
         drop(ready);
         // Built before the answers are read, so that an error stops and joins the workers that did
         // load.
-        let pool = Pool { pack, jobs: Some(jobs), workers };
+        let queue = options.queue.max(1);
+        let pool = Pool { pack, queue, load: Arc::default(), jobs: Some(jobs), workers };
         let answers: Vec<_> = loaded.iter().collect();
         answers.into_iter().collect::<Result<(), _>>()?;
         Ok(Self { pool: Arc::new(pool) })
@@ -112,6 +135,17 @@ impl Vision {
         self.pool.workers.len()
     }
 
+    /// What the workers are at.
+    pub fn load_now(&self) -> Load {
+        let Pool { load, workers, queue, .. } = &*self.pool;
+        Load {
+            workers: workers.len(),
+            busy: load.running.load(Relaxed),
+            waiting: load.waiting.load(Relaxed),
+            queue: *queue,
+        }
+    }
+
     /// Runs a job on a worker thread with its networks; [`RunError::Busy`] at once when the queue
     /// is full.
     ///
@@ -124,19 +158,28 @@ impl Vision {
     {
         let (answer, answered) = oneshot::channel();
         let (request, waiting) = (Span::current(), stage::queue_wait());
+        let load = Arc::clone(&self.pool.load);
         let task = Box::new(move |networks: &mut Networks| {
             drop(waiting);
-            let _request = request.enter();
-            if !answer.is_closed() {
-                let result = catch_unwind(AssertUnwindSafe(|| job(networks)))
-                    .map_err(|panic| RunError::Failed(describe(&*panic)));
-                let _ = answer.send(result);
+            load.waiting.fetch_sub(1, Relaxed);
+            if answer.is_closed() {
+                return;
             }
+            let _request = request.enter();
+            load.running.fetch_add(1, Relaxed);
+            let result = catch_unwind(AssertUnwindSafe(|| job(networks)))
+                .map_err(|panic| RunError::Failed(describe(&*panic)));
+            load.running.fetch_sub(1, Relaxed);
+            let _ = answer.send(result);
         });
         let jobs = self.pool.jobs.as_ref().ok_or(RunError::Stopped)?;
-        jobs.try_send(task).map_err(|refused| match refused {
-            TrySendError::Full(_) => RunError::Busy,
-            TrySendError::Disconnected(_) => RunError::Stopped,
+        self.pool.load.waiting.fetch_add(1, Relaxed);
+        jobs.try_send(task).map_err(|refused| {
+            self.pool.load.waiting.fetch_sub(1, Relaxed);
+            match refused {
+                TrySendError::Full(_) => RunError::Busy,
+                TrySendError::Disconnected(_) => RunError::Stopped,
+            }
         })?;
         answered.await.map_err(|_| RunError::Stopped)?
     }

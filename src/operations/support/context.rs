@@ -2,6 +2,7 @@
 //! on the networks.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tracing::{Instrument as _, warn};
 
@@ -11,7 +12,7 @@ use crate::objects::ImageBytes;
 use crate::operations::error::OperationResult;
 use crate::shapes::Place;
 use crate::shapes::{CollectionId, ResourceArn, S3ObjectVersion};
-use crate::telemetry::{Findings, stage};
+use crate::telemetry::{Fetch, Findings, stage};
 use aws_json::{ApiError, ApiResult, ErrorCode};
 use lookalike_store::{Collection, Tenant};
 use lookalike_vision::{Networks, RunError, Vision};
@@ -76,7 +77,11 @@ impl Context {
             Place::S3 { bucket, name, version } => {
                 let version = version.as_ref().map(S3ObjectVersion::as_str);
                 let object = self.app.images.fetch(bucket.as_str(), name.as_str(), version);
-                Ok(object.instrument(stage::fetch()).await?)
+                let began = Instant::now();
+                let fetched = object.instrument(stage::fetch()).await.map_err(ApiError::from);
+                let error = fetched.as_ref().err().map(ApiError::code);
+                self.findings.fetch(Fetch { took: began.elapsed(), error });
+                fetched
             }
         }
     }

@@ -3,6 +3,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Instant;
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
@@ -177,8 +178,13 @@ impl Served {
     /// Commits the batch, notifies the sinks, answers the callers. Returns whether a collection was
     /// dropped.
     async fn commit_batch(&mut self, batch: &mut Vec<Box<dyn Job>>) -> bool {
+        let began = Instant::now();
         let changes = match self.try_commit(batch).await {
-            Ok(changes) => changes,
+            Ok(changes) => {
+                let took = began.elapsed();
+                alive(&self.sinks).iter().for_each(|sink| sink.flushed(batch.len(), took));
+                changes
+            }
             Err(error) => {
                 batch.drain(..).for_each(|job| job.answer(Err(error.clone())));
                 return false;
@@ -249,14 +255,18 @@ async fn run_batch(
     Ok(transaction.changes)
 }
 
+fn alive(sinks: &Sinks) -> Vec<Arc<dyn ChangeSink>> {
+    let mut alive = Vec::new();
+    locked(sinks).retain(|sink| sink.upgrade().map(|sink| alive.push(sink)).is_some());
+    alive
+}
+
 /// Hands changes to every sink. A sink that panics may have applied half of them.
 fn notify(sinks: &Sinks, changes: &[Change]) -> StoreResult<()> {
     if changes.is_empty() {
         return Ok(());
     }
-    let mut alive = Vec::new();
-    locked(sinks).retain(|sink| sink.upgrade().map(|sink| alive.push(sink)).is_some());
-    for sink in alive {
+    for sink in alive(sinks) {
         std::panic::catch_unwind(AssertUnwindSafe(|| sink.committed(changes)))
             .map_err(|_| StoreError::OutOfStep)?;
     }

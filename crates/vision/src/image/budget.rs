@@ -20,6 +20,12 @@ pub fn limit_memory(bytes: usize) {
     IMAGES.changed.notify_all();
 }
 
+/// How many bytes the pixels of all images of this process may hold, and how many they hold.
+pub fn memory() -> (usize, usize) {
+    let state = IMAGES.state();
+    (state.total, state.held)
+}
+
 /// Waits until `bytes` are free for an image of `width` x `height`.
 pub(super) fn reserve(bytes: usize, (width, height): (u32, u32)) -> Result<Room, DecodeError> {
     match IMAGES.take(bytes, PATIENCE) {

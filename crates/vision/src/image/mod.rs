@@ -20,7 +20,7 @@ mod tests;
 mod work;
 
 use crate::stage;
-pub use budget::{MOST_MEMORY, limit_memory};
+pub use budget::{MOST_MEMORY, limit_memory, memory};
 pub use limits::{MAX_SIDE, MIN_SIDE};
 pub(crate) use resize::{Resizer, Window};
 
