@@ -1,0 +1,19 @@
+"""The command `lookalike`: becomes the server."""
+
+import os
+import sys
+
+from ._files import NotInstalled, binary, environment
+
+
+def main() -> None:
+    try:
+        server = binary()
+        variables = environment()
+    except NotInstalled as error:
+        sys.exit(f"lookalike: {error}")
+    os.execve(server, [str(server), *sys.argv[1:]], variables)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Fixtures for tests of code that calls Amazon Rekognition's face API."""
