@@ -1,37 +1,47 @@
 # syntax=docker/dockerfile:1
 # docker build -t lookalike . && docker run -p 127.0.0.1:9340:9340 -v lookalike:/data lookalike
 
-FROM rust:1.95-bookworm AS build
-ARG TARGETARCH
+FROM rust:1.95-bookworm AS chef
+RUN cargo install --locked cargo-chef@0.1.78
 WORKDIR /src
+
+# What the dependencies are built from: it changes with the manifests alone, not with the sources.
+FROM chef AS plan
+COPY . .
+RUN cargo chef prepare --recipe-path recipe.json
+
+FROM chef AS build
 RUN apt-get update && apt-get install -y --no-install-recommends python3-pip && rm -rf /var/lib/apt/lists/*
 COPY tools tools
-RUN python3 tools/fetch_onnxruntime.py /runtime
-COPY Cargo.toml Cargo.lock rust-toolchain.toml ./
-COPY migrations migrations
-COPY models/catalog.toml models/catalog.toml
-COPY benches benches
-COPY crates crates
-COPY src src
-# A cache for each architecture: builds of two of them run side by side.
-RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target,id=target-$TARGETARCH \
-    cargo build --release --locked --bin lookalike && cp target/release/lookalike /lookalike
+RUN python3 tools/fetch_onnxruntime.py .cache/onnxruntime
+COPY --from=plan /src/recipe.json .
+RUN cargo chef cook --release --locked --bin lookalike
+COPY . .
+RUN cargo build --release --locked --bin lookalike \
+    && python3 packaging/prefix.py /prefix && install -d -m 0700 /empty
 
-FROM debian:bookworm-slim
-RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --user-group --home-dir /data --create-home lookalike
-COPY --from=build /lookalike /usr/local/bin/lookalike
-COPY --from=build /runtime/libonnxruntime.so /usr/local/lib/lookalike/libonnxruntime.so
-COPY models/default /usr/local/share/lookalike/models/default
-# Packs that are pulled go to the volume; the default pack stays in the image.
+# The C library, certificates and time zones: no shell, no package manager.
+FROM gcr.io/distroless/cc-debian12
+ARG VERSION=unreleased
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="Lookalike" \
+    org.opencontainers.image.description="A self-hosted server that speaks Amazon Rekognition's face API with real inference" \
+    org.opencontainers.image.licenses="Apache-2.0" \
+    org.opencontainers.image.version="$VERSION" \
+    org.opencontainers.image.revision="$REVISION"
+COPY --from=build /prefix/lib /usr/local/lib
+COPY --from=build /prefix/share /usr/local/share
+COPY --from=build /prefix/bin /usr/local/bin
+COPY --from=build --chown=10001:10001 /empty /data
+# Packs that are pulled go to the volume; the default pack stays in the image. Nothing but the
+# volume is written: the root may be read-only.
 ENV LOOKALIKE_LISTEN=0.0.0.0:9340 \
     LOOKALIKE_DATA=/data \
     LOOKALIKE_MODELS=/data/models \
-    LOOKALIKE_PACK=/usr/local/share/lookalike/models/default \
-    ORT_DYLIB_PATH=/usr/local/lib/lookalike/libonnxruntime.so
-USER lookalike
+    SQLITE_TMPDIR=/data
+USER 10001:10001
 VOLUME /data
 EXPOSE 9340
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=3s --start-period=5s CMD ["lookalike", "health"]
+HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --start-interval=1s CMD ["lookalike", "health"]
 ENTRYPOINT ["lookalike"]
