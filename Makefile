@@ -13,9 +13,11 @@ ENGINE := "$$(ls -t target/release/deps/side_by_side-* | grep -v '\.d$$' | head 
 RECIPE := $(CACHE)/recipe/.complete
 TRAINER := $(CACHE)/trainer/.complete
 NODE_CLIENT := tests/clients/javascript/node_modules/.complete
+PACKAGER := $(CACHE)/packaging/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-rust test-clients test-recipe test-models lint doc check models clean \
+.PHONY: help run build dist release-check book test test-rust test-clients test-recipe test-models \
+    lint doc check models clean \
     bench bench-parts bench-index-faces bench-recognition bench-engine bench-scale bench-side-by-side \
     bench-connections
 
@@ -27,6 +29,18 @@ run: build ## Build and serve on 127.0.0.1:9340; ARGS="..." goes to the server
 
 build: $(RUNTIME) ## Build the server
 	cargo build --release --locked --bin lookalike
+
+dist: build $(PACKAGER) ## Make the archive and the wheels in dist/
+	rm -rf dist
+	$(CACHE)/packaging/bin/python packaging/archive.py dist
+	$(CACHE)/packaging/bin/python packaging/wheels.py dist
+	cd dist && sha256sum -- * > ../SHA256SUMS && mv ../SHA256SUMS .
+
+release-check: dist ## Test what a release would publish, each artifact in an empty place
+	$(CACHE)/packaging/bin/python packaging/release_check.py dist
+
+book: ## Build the documents as a site in dist/book; needs mdBook: `cargo install mdbook`
+	$(PYTHON) tools/book.py dist/book
 
 test: test-rust test-clients ## Run every test
 
@@ -95,7 +109,8 @@ $(RUNTIME): tools/onnxruntime.txt tools/fetch_onnxruntime.py
 
 $(CLIENTS): tests/clients/requirements.txt
 $(PEERS): benches/side_by_side/requirements.txt
-$(CLIENTS) $(PEERS):
+$(PACKAGER): packaging/requirements.txt
+$(CLIENTS) $(PEERS) $(PACKAGER):
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@
