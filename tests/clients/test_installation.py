@@ -32,7 +32,9 @@ def home(tmp_path):
 
 def ask(command, home, *arguments):
     variables = {"HOME": str(home), "PATH": "/usr/bin:/bin"}
-    return subprocess.run([command, *arguments], cwd=home, env=variables, capture_output=True, text=True, timeout=30)
+    return subprocess.run(
+        [command, *arguments], cwd=home, env=variables, capture_output=True, text=True, timeout=30
+    )
 
 
 def start(command, home, *options):
@@ -40,7 +42,9 @@ def start(command, home, *options):
     variables = {"HOME": str(home), "PATH": "/usr/bin:/bin"}
     fixed = ["--listen", "127.0.0.1:0", "--log-format", "json"]
     log = []
-    with subprocess.Popen([command, *fixed, *options], cwd=home, env=variables, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [command, *fixed, *options], cwd=home, env=variables, stderr=subprocess.PIPE, text=True
+    ) as process:
         for line in process.stderr:
             log.append(json.loads(line) if line.startswith("{") else {"message": line})
             if log[-1]["message"] == "ready":
@@ -88,6 +92,8 @@ def test_an_s3_endpoint_that_does_not_answer_is_warned_about(tmp_path):
         free.bind(("127.0.0.1", 0))
         endpoint = f"http://127.0.0.1:{free.getsockname()[1]}"
     server = Server(tmp_path, "--s3", endpoint)
-    line = server.line("the S3 endpoint does not answer: S3Object images cannot be read until it does")
+    line = server.line(
+        "the S3 endpoint does not answer: S3Object images cannot be read until it does"
+    )
     assert line["endpoint"] == endpoint and "refused" in line["cause"]
     server.stop()

@@ -1,0 +1,123 @@
+"""What the documents promise: their links lead somewhere, and their snippets run."""
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from documents import PUBLIC_ADDRESS, anchors, blocks, documents, links
+
+from server import ROOT
+
+# Documents whose every snippet in these languages runs, unless it is marked `not-run`.
+RUN = ["README.md", "docs/QUICKSTART.md", "docs/FAQ.md"]
+JAVASCRIPT = Path(__file__).parent / "javascript"
+NODE = Path(sys.executable).parent / "node"
+GO_PACKAGES = Path("/usr/share/gocode")
+TOLERANCE = 0.01
+
+
+@pytest.mark.parametrize("file", documents(), ids=lambda file: str(file.relative_to(ROOT)))
+def test_links_lead_somewhere(file):
+    broken = []
+    for link in links(file):
+        target = urlsplit(link)
+        if target.scheme in ("http", "https", "mailto"):
+            continue
+        path = (file.parent / target.path).resolve() if target.path else file
+        # What the changelog links to is made by the host of the repository.
+        if path.parts[-2:-1] in (("compare",), ("tag",)):
+            continue
+        needs_heading = target.fragment and path.suffix == ".md"
+        if not path.exists() or (needs_heading and target.fragment not in anchors(path)):
+            broken.append(link)
+    assert not broken, f"{file.relative_to(ROOT)}: {broken}"
+
+
+@pytest.fixture
+def local(start_server):
+    """Turns a snippet to a server of its own, as a reader's first one is."""
+    server = start_server("--workers", "1")
+    return lambda text: text.replace(PUBLIC_ADDRESS, server.url)
+
+
+def snippets(name: str, language: str) -> list[str]:
+    return [
+        block.text
+        for block in blocks(ROOT / name)
+        if block.language == language and "not-run" not in block.marks
+    ]
+
+
+@pytest.mark.parametrize("name", [name for name in RUN if snippets(name, "sh")])
+def test_shell_snippets(name, local, run):
+    script = "set -euo pipefail\n" + local("\n".join(snippets(name, "sh")))
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    result = run("bash", "-c", script, PATH=path, AWS_EC2_METADATA_DISABLED="true")
+    assert result.returncode == 0, result.stderr
+    for shown in snippets(name, "json"):
+        assert same_shape(json.loads(shown), answers(result.stdout)), result.stdout
+
+
+@pytest.mark.parametrize("name", [name for name in RUN if snippets(name, "python")])
+def test_python_snippets(name, local, run):
+    result = run(sys.executable, "-c", local("\n".join(snippets(name, "python"))))
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("name", [name for name in RUN if snippets(name, "js")])
+def test_javascript_snippets(name, local, run):
+    # Node.js looks for packages beside the file.
+    file = JAVASCRIPT / f"{Path(name).stem.lower()}.snippet.mjs"
+    file.write_text(local("\n".join(snippets(name, "js"))))
+    try:
+        result = run(NODE, file)
+    finally:
+        file.unlink()
+    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.skipif(
+    shutil.which("go") is None
+    or not (GO_PACKAGES / "src/github.com/aws/aws-sdk-go-v2/service/rekognition").is_dir(),
+    reason="needs Debian's golang-go and golang-github-aws-aws-sdk-go-v2-dev",
+)
+@pytest.mark.parametrize("name", [name for name in RUN if snippets(name, "go")])
+def test_go_snippets(name, local, run, tmp_path):
+    file = tmp_path / "main.go"
+    file.write_text(local("\n".join(snippets(name, "go"))))
+    build = {
+        "GO111MODULE": "off",
+        "GOPATH": str(GO_PACKAGES),
+        "GOCACHE": str(tmp_path / "cache"),
+        "GOFLAGS": "-p=2",
+    }
+    result = run("go", "build", "-o", tmp_path / "main", file, timeout=600, **build)
+    assert result.returncode == 0, result.stderr
+    result = run(tmp_path / "main")
+    assert result.returncode == 0 and result.stdout, result.stderr
+
+
+def answers(output: str):
+    """The last JSON document in what a script printed."""
+    decoder, last, position = json.JSONDecoder(), None, 0
+    while (position := output.find("{", position)) >= 0:
+        last, position = decoder.raw_decode(output, position)
+    return last
+
+
+def same_shape(shown, answered) -> bool:
+    """Whether an answer is as shown: the same members, numbers about alike, ids apart."""
+    if isinstance(shown, dict):
+        return shown.keys() == answered.keys() and all(
+            same_shape(shown[key], answered[key]) for key in shown
+        )
+    if isinstance(shown, list):
+        return len(shown) == len(answered) and all(map(same_shape, shown, answered))
+    if isinstance(shown, float):
+        return abs(shown - answered) <= TOLERANCE * max(abs(shown), 1)
+    is_id = isinstance(shown, str) and shown.count("-") == 4
+    return is_id or shown == answered

@@ -1,0 +1,66 @@
+"""Build the documents as a site: python3 tools/book.py OUTPUT [MDBOOK]
+
+mdBook wants its pages in one folder. The repository keeps them where GitHub shows them, so this
+copies what docs/SUMMARY.md lists, and the pictures, into such a folder; links between them stay
+right. Links to the rest of the repository would lead nowhere on the site and lose their target.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
+PICTURES = {".png", ".svg", ".jpg"}
+
+
+def pages() -> list[Path]:
+    """What the summary lists, below the root."""
+    targets = [match[3] for match in LINK.finditer((DOCS / "SUMMARY.md").read_text())]
+    return [(DOCS / target).resolve().relative_to(ROOT) for target in targets]
+
+
+def stage(book: Path) -> None:
+    listed = set(pages())
+    for page in listed:
+        text = LINK.sub(partial(kept, page, listed, book), (ROOT / page).read_text())
+        (book / page).parent.mkdir(parents=True, exist_ok=True)
+        (book / page).write_text(text)
+    summary = (DOCS / "SUMMARY.md").read_text()
+    (book / "SUMMARY.md").write_text(LINK.sub(from_root, summary))
+
+
+def from_root(match: re.Match) -> str:
+    return f"[{match[2]}]({(DOCS / match[3]).resolve().relative_to(ROOT)})"
+
+
+def kept(page: Path, listed: set[Path], book: Path, match: re.Match) -> str:
+    """A link as it is where it leads somewhere on the site, else its text; copies pictures."""
+    target = match[3].partition("#")[0]
+    if not target or ":" in target:
+        return match[0]
+    path = (ROOT / page.parent / target).resolve().relative_to(ROOT)
+    if path.suffix in PICTURES:
+        (book / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(ROOT / path, book / path)
+        return match[0]
+    return match[0] if path in listed else match[2]
+
+
+def main(output: Path, mdbook: str) -> None:
+    with tempfile.TemporaryDirectory() as scratch:
+        book = Path(scratch)
+        stage(book / "src")
+        shutil.copyfile(DOCS / "book.toml", book / "book.toml")
+        subprocess.run([mdbook, "build", "--dest-dir", output.absolute(), book], check=True)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) not in (2, 3):
+        sys.exit(__doc__)
+    main(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) == 3 else "mdbook")
