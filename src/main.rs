@@ -53,8 +53,10 @@ async fn run(cli: Cli) -> Result<(), AnyError> {
 async fn serve(config: ServeConfig) -> Result<(), AnyError> {
     logging::init(config.log_format);
     let server = server::Server::bind(&config).await?;
+    // Who reads `ready` in the log may stop the server at once.
+    let stopped = server::stop_signal();
     let stop = async {
-        server::stop_signal().await;
+        stopped.await;
         exit_after(server::STOP_DEADLINE);
     };
     server.run(stop, server::patience()).await;

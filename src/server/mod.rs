@@ -192,24 +192,29 @@ pub async fn patience() {
     let _ = timeout(PATIENCE, stop_signal()).await;
 }
 
-/// Resolves on Ctrl-C, or on SIGTERM as a container engine sends it.
-pub async fn stop_signal() {
-    let interrupt = tokio::signal::ctrl_c();
+/// Resolves on Ctrl-C, or on SIGTERM as a container engine sends it. Both are caught from the call
+/// on, not only once the future is polled.
+pub fn stop_signal() -> impl Future<Output = ()> {
     #[cfg(unix)]
     {
-        let mut terminate =
-            match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-                Ok(terminate) => terminate,
+        use tokio::signal::unix::{SignalKind, signal};
+        let signals = signal(SignalKind::interrupt())
+            .and_then(|interrupt| Ok((interrupt, signal(SignalKind::terminate())?)));
+        async move {
+            match signals {
+                Ok((mut interrupt, mut terminate)) => tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                },
                 Err(error) => {
-                    warn!(%error, "SIGTERM cannot be caught; stop the server with Ctrl-C");
-                    return std::future::pending().await;
+                    warn!(%error, "signals cannot be caught: they end the server at once");
+                    std::future::pending::<()>().await;
                 }
-            };
-        tokio::select! {
-            _ = interrupt => {}
-            _ = terminate.recv() => {}
+            }
         }
     }
     #[cfg(not(unix))]
-    let _ = interrupt.await;
+    async {
+        let _ = tokio::signal::ctrl_c().await;
+    }
 }
