@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Put an installation of Lookalike into a folder: packaging/prefix.py FOLDER [--binary FILE] [--no-runtime]
+"""Put an installation of Lookalike into a folder: packaging/prefix.py FOLDER [--binary FILE]
 
 The folder then works from anywhere: the server finds `../lib` and `../share` beside its own folder.
-Needs `make build` before.
+Needs `make build` before. `--no-runtime` leaves ONNX Runtime out.
 """
 
 import argparse

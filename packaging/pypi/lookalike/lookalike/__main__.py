@@ -3,14 +3,14 @@
 import os
 import sys
 
-from ._files import NotInstalled, binary, environment
+from ._files import NotInstalledError, binary, environment
 
 
 def main() -> None:
     try:
         server = binary()
         variables = environment()
-    except NotInstalled as error:
+    except NotInstalledError as error:
         sys.exit(f"lookalike: {error}")
     os.execve(server, [str(server), *sys.argv[1:]], variables)
 

@@ -9,7 +9,7 @@ BINARY = Path(__file__).parent / "prefix" / "bin" / "lookalike"
 LIBRARIES = ("libonnxruntime.so*", "libonnxruntime*.dylib")
 
 
-class NotInstalled(Exception):
+class NotInstalledError(Exception):
     """Something is missing that installing the package puts in place."""
 
 
@@ -22,7 +22,7 @@ def binary() -> Path:
     # A source tree has no binary of its own.
     if found := shutil.which("lookalike"):
         return Path(found)
-    raise NotInstalled(
+    raise NotInstalledError(
         "there is no lookalike server: install the package's wheel, or set LOOKALIKE_BIN"
     )
 
@@ -42,6 +42,6 @@ def _runtime() -> Path:
         for pattern in LIBRARIES:
             for library in sorted(Path(folder, "capi").glob(pattern)):
                 return library
-    raise NotInstalled(
+    raise NotInstalledError(
         "there is no ONNX Runtime: run `pip install onnxruntime`, or set ORT_DYLIB_PATH"
     )
