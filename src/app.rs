@@ -8,7 +8,9 @@ use std::thread::available_parallelism;
 use thiserror::Error;
 use tokio::sync::Semaphore;
 
+use crate::answers::Answers;
 use crate::config::ServeConfig;
+use crate::faults::Faults;
 use crate::gallery::Gallery;
 use crate::installation::Installation;
 use crate::memory::MemoryPlan;
@@ -30,6 +32,8 @@ pub struct App {
     /// As in the configuration.
     pub data: String,
     pub telemetry: Arc<Telemetry>,
+    pub answers: Answers,
+    pub faults: Faults,
     /// The AWS face model version that new collections get.
     pub face_model_version: String,
 }
@@ -100,6 +104,8 @@ impl App {
             encoded_kib,
             data: config.data.clone(),
             telemetry,
+            answers: Answers::default(),
+            faults: Faults::new(config.admin.faults()),
             face_model_version: config.api.face_model_version.clone(),
         })
     }

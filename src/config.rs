@@ -12,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::admin::access::AdminToken;
 use crate::catalog::ModelsCommand;
 use crate::console::ThumbnailTemplate;
+use crate::faults::{FaultPlan, Preset};
 use crate::forward::parse_forward;
 use crate::installation::Installation;
 use crate::listen::parse_listen;
@@ -178,12 +179,30 @@ pub struct AdminConfig {
     /// `https://app.example/people/{ExternalImageId}.jpg`; the browser fetches them.
     #[arg(long, env = "LOOKALIKE_CONSOLE_THUMBNAILS", value_name = "URL")]
     pub console_thumbnails: Option<ThumbnailTemplate>,
+    /// Faults to begin with: AWS's quotas, throttled requests, slow ones, S3 objects that cannot be
+    /// read. May be repeated.
+    #[arg(
+        long,
+        env = "LOOKALIKE_FAULTS",
+        value_enum,
+        value_delimiter = ',',
+        value_name = "PRESET"
+    )]
+    pub faults: Vec<Preset>,
+    /// Where the chance of --faults begins; the log shows the seed if none is given.
+    #[arg(long, env = "LOOKALIKE_FAULT_SEED", value_name = "NUMBER")]
+    pub fault_seed: Option<u64>,
 }
 
 impl AdminConfig {
     /// Whether browsers get the web console.
     pub fn has_console(&self) -> bool {
         self.console == Switch::On
+    }
+
+    /// The faults to begin with.
+    pub fn faults(&self) -> FaultPlan {
+        FaultPlan { seed: self.fault_seed, presets: self.faults.clone(), rules: Vec::new() }
     }
 }
 

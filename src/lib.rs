@@ -5,12 +5,14 @@
 //! [`aws_json`]. Each crate under `crates/` depends on none above it.
 
 pub mod admin;
+pub mod answers;
 pub mod app;
 pub mod catalog;
 pub mod check;
 pub mod config;
 pub mod console;
 pub mod environment;
+pub mod faults;
 mod forward;
 pub mod gallery;
 pub mod installation;

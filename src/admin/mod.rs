@@ -5,8 +5,10 @@
 //! [`Json`](extract::Json) of a type that derives `ToSchema`, and fails with [`AdminError`].
 
 pub mod access;
+mod answers;
 pub mod error;
 pub mod extract;
+mod faults;
 pub mod health;
 mod metrics;
 mod page;
@@ -76,6 +78,8 @@ fn guarded() -> OpenApiRouter<Arc<Admin>> {
         .routes(routes!(requests::requests))
         .routes(routes!(requests::stream))
         .routes(routes!(metrics::metrics))
+        .routes(routes!(answers::list, answers::declare, answers::clear))
+        .routes(routes!(faults::show, faults::replace, faults::clear))
 }
 
 /// All routes with their description.

@@ -20,6 +20,16 @@ pub struct ResetRequest {
     account: Option<String>,
     /// For example `eu-west-1`.
     region: Option<String>,
+    /// What stays as it is.
+    keep: Vec<Kept>,
+}
+
+/// What a reset clears beside collections.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+enum Kept {
+    Answers,
+    Faults,
 }
 
 /// What was deleted.
@@ -28,8 +38,9 @@ pub struct ResetAnswer {
     deleted: Vec<TenantCard>,
 }
 
-/// Deletes every collection, or those of an account or a region, with all that they hold. Face ids
-/// and other ids are never given again.
+/// Makes the server what it was when it started: deletes every collection with all that it holds,
+/// forgets declared answers, and restores the faults of `--faults`. Of an account or a region, the
+/// collections go and the answers that were declared for it. Ids are never given again.
 #[utoipa::path(post, path = "/reset", tag = "testing", request_body = ResetRequest, responses(
     (status = OK, body = ResetAnswer),
     (status = "4XX", body = ErrorBody),
@@ -39,11 +50,18 @@ pub async fn reset(
     State(admin): State<Arc<Admin>>,
     Json(request): Json<ResetRequest>,
 ) -> Result<Json<ResetAnswer>, AdminError> {
-    let ResetRequest { account, region } = request;
+    let ResetRequest { account, region, keep } = request;
     let scope = Scope { account, region };
-    let deleted = admin.app().store.reset(&scope).await?;
+    let app = admin.app();
+    let deleted = app.store.reset(&scope).await?;
+    if !keep.contains(&Kept::Answers) {
+        app.answers.forget(&scope);
+    }
+    if !keep.contains(&Kept::Faults) && scope == Scope::default() {
+        app.faults.restore();
+    }
     let (account, region) = (scope.account.as_deref(), scope.region.as_deref());
     let collections: u64 = deleted.iter().map(|totals| totals.collections).sum();
-    tracing::warn!(account, region, collections, "collections were deleted by a reset");
+    tracing::info!(account, region, collections, "reset");
     Ok(Json(ResetAnswer { deleted: deleted.into_iter().map(TenantCard::from).collect() }))
 }

@@ -172,7 +172,7 @@ pub async fn system(State(admin): State<Arc<Admin>>) -> Result<Json<System>, Adm
         users: sum(|totals| totals.users),
         tenants: tenants.into_iter().map(TenantCard::from).collect(),
         thumbnails: "off",
-        faults_on: false,
-        answers_on: false,
+        faults_on: app.faults.is_on(),
+        answers_on: !app.answers.is_empty(),
     }))
 }

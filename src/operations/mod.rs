@@ -20,6 +20,7 @@ use http::{HeaderName, Request, Response};
 use lookalike_store::Tenant;
 
 use crate::app::App;
+use crate::faults::Target;
 use crate::forward::Forward;
 use crate::telemetry::Findings;
 use support::{Context, IMAGE_BODY_BYTES};
@@ -58,6 +59,15 @@ macro_rules! operations {
 
             fn answered(&self, record: Record, findings: &Findings, outcome: &Outcome<'_>) {
                 self.app.telemetry.answered(record, findings, outcome);
+            }
+
+            async fn admit(&self, operation: &str, caller: &Caller) -> ApiResult<()> {
+                if !self.app.faults.is_on() {
+                    return Ok(());
+                }
+                let Caller { account, region, .. } = caller.clone();
+                let tenant = Tenant { account, region };
+                self.app.faults.meet(Target::Request, operation, &tenant).await
             }
 
             // Clients may well send an image to an operation that is not here.

@@ -40,6 +40,8 @@ pub enum ImageOrigin {
     /// The request itself.
     Bytes,
     S3,
+    /// Nowhere: a declared answer stood for it.
+    Declared,
 }
 
 /// An image that was looked at.

@@ -7,7 +7,7 @@ import pytest
 
 from server import BINARY, ROOT
 
-ALL = "5 passed"
+ALL = "55 passed"
 
 
 @pytest.fixture

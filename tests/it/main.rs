@@ -5,6 +5,7 @@ mod support;
 #[cfg(unix)]
 mod access;
 mod admin;
+mod answers;
 mod collections;
 mod compare_faces;
 mod concurrency;
@@ -13,6 +14,7 @@ mod crash;
 mod delete_faces;
 mod detect_faces;
 mod errors;
+mod faults;
 mod hostile;
 mod index_faces;
 mod list_faces;

@@ -39,6 +39,37 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// All of them.
+    pub const ALL: [Self; 22] = [
+        Self::AccessDeniedException,
+        Self::ConflictException,
+        Self::ExpiredTokenException,
+        Self::IdempotentParameterMismatchException,
+        Self::ImageTooLargeException,
+        Self::IncompleteSignatureException,
+        Self::InternalServerError,
+        Self::InvalidImageFormatException,
+        Self::InvalidPaginationTokenException,
+        Self::InvalidParameterException,
+        Self::InvalidS3ObjectException,
+        Self::InvalidSignatureException,
+        Self::MissingAuthenticationTokenException,
+        Self::ProvisionedThroughputExceededException,
+        Self::ResourceAlreadyExistsException,
+        Self::ResourceNotFoundException,
+        Self::SerializationException,
+        Self::ServiceQuotaExceededException,
+        Self::ThrottlingException,
+        Self::UnknownOperationException,
+        Self::UnrecognizedClientException,
+        Self::ValidationException,
+    ];
+
+    /// The code of that name on the wire.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|code| code.name() == name)
+    }
+
     /// The name on the wire.
     pub fn name(self) -> &'static str {
         match self {

@@ -57,6 +57,7 @@ impl<S: Service> OperationVisitor<S::Context> for Invocation<'_, S> {
             caller.authorize(other, input.resource())?;
         }
         front.rates.admit(O::NAME, Instant::now())?;
+        front.service.admit(O::NAME, &caller).await?;
         off_the_async_threads(body_bytes, || {
             let mut violations = Violations::default();
             input.check(&mut violations);
@@ -88,6 +89,7 @@ impl<S: Service> OperationVisitor<S::Context> for Invocation<'_, S> {
         record.caller = Some(caller.clone());
         caller.authorize(operation, None)?;
         front.rates.admit(operation, Instant::now())?;
+        front.service.admit(operation, &caller).await?;
         let request = Request::from_parts(parts, body.bytes.clone());
         front.service.forward(request).await.map(Reply::Forwarded)
     }

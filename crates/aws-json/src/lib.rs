@@ -21,6 +21,7 @@ pub mod scalar;
 mod serve;
 mod service;
 pub mod shapes;
+mod wildcard;
 
 #[doc(hidden)]
 pub use serde;
@@ -28,7 +29,8 @@ pub use serde;
 pub use body::BodyRefused;
 pub use error::{ApiError, ApiResult, ErrorCode, causes};
 pub use number::Number;
-pub use rate::{RateLimit, RateLimiter};
+pub use rate::{RateLimit, RateLimiter, TokenBucket};
 pub use record::{Outcome, REQUEST_SPAN, Record};
 pub use serve::{FrontEnd, serve};
 pub use service::{Operation, OperationVisitor, Service};
+pub use wildcard::Wildcard;

@@ -47,15 +47,47 @@ impl FromStr for RateLimit {
     }
 }
 
-/// A token bucket for each limited operation; a bucket holds one second's worth of requests.
-pub struct RateLimiter {
-    limits: HashMap<String, f64>,
-    buckets: Mutex<HashMap<String, Bucket>>,
-}
-
-struct Bucket {
+/// Requests that may pass: one second's worth of them, earned again at a steady rate.
+#[derive(Debug, Clone)]
+pub struct TokenBucket {
+    per_second: f64,
     tokens: f64,
     filled: Instant,
+}
+
+impl TokenBucket {
+    /// A full bucket.
+    pub fn new(per_second: f64, now: Instant) -> Self {
+        Self { per_second, tokens: per_second.max(1.0), filled: now }
+    }
+
+    /// Takes a token, if there is one.
+    pub fn take(&mut self, now: Instant) -> bool {
+        self.fill(now);
+        let has_token = self.tokens >= 1.0;
+        if has_token {
+            self.tokens -= 1.0;
+        }
+        has_token
+    }
+
+    /// Whether nothing was taken for so long that a new bucket would be no different.
+    pub fn is_full(&mut self, now: Instant) -> bool {
+        self.fill(now);
+        self.tokens >= self.per_second.max(1.0)
+    }
+
+    fn fill(&mut self, now: Instant) {
+        let earned = now.saturating_duration_since(self.filled).as_secs_f64() * self.per_second;
+        self.tokens = (self.tokens + earned).min(self.per_second.max(1.0));
+        self.filled = now;
+    }
+}
+
+/// A token bucket for each limited operation.
+pub struct RateLimiter {
+    limits: HashMap<String, f64>,
+    buckets: Mutex<HashMap<String, TokenBucket>>,
 }
 
 impl RateLimiter {
@@ -70,20 +102,16 @@ impl RateLimiter {
         let Some(per_second) = self.limits.get(operation).or_else(|| self.limits.get("*")) else {
             return Ok(());
         };
-        let capacity = per_second.max(1.0);
         let mut buckets = self.buckets.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let bucket =
-            buckets.entry(operation.to_owned()).or_insert(Bucket { tokens: capacity, filled: now });
-        let earned = now.saturating_duration_since(bucket.filled).as_secs_f64() * per_second;
-        bucket.tokens = (bucket.tokens + earned).min(capacity);
-        bucket.filled = now;
-        if bucket.tokens < 1.0 {
+        let bucket = buckets
+            .entry(operation.to_owned())
+            .or_insert_with(|| TokenBucket::new(*per_second, now));
+        if !bucket.take(now) {
             return Err(ApiError::new(
                 ErrorCode::ProvisionedThroughputExceededException,
                 "Provisioned rate exceeded",
             ));
         }
-        bucket.tokens -= 1.0;
         Ok(())
     }
 }

@@ -85,6 +85,16 @@ pub trait Service: Send + Sync + Sized + 'static {
     /// logged here and nowhere else.
     fn answered(&self, record: Record, findings: &Self::Findings, outcome: &Outcome<'_>);
 
+    /// Lets a request pass that has proven who sends it and that he may send it, or refuses it; may
+    /// take its time.
+    fn admit(
+        &self,
+        _operation: &str,
+        _caller: &Caller,
+    ) -> impl Future<Output = ApiResult<()>> + Send {
+        async { Ok(()) }
+    }
+
     /// The largest body that is read for an operation, which may be one that is not here.
     fn max_body_bytes(operation: &str) -> usize;
 

@@ -59,7 +59,8 @@ pub struct Landmarks(Vec<Landmark>);
 impl Landmarks {
     const BASIC: usize = 5;
 
-    pub(crate) fn new(points: impl IntoIterator<Item = (f32, f32)>) -> Self {
+    /// Landmarks at these points, the first that of the first name.
+    pub fn new(points: impl IntoIterator<Item = (f32, f32)>) -> Self {
         Self(
             LANDMARK_TYPES
                 .into_iter()

@@ -1,13 +1,12 @@
 //! Detects the faces of an image and keeps them in a collection.
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use uuid::{Uuid, uuid};
 
 use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::face::{AttributeList, BoundingBox, FaceDetail, Wanted};
 use crate::operations::support::scene::{FilterName, ModelRules, Scene, Vector, filter_or};
-use crate::operations::support::{Context, IMAGE_BODY_BYTES};
+use crate::operations::support::{Asked, Context, IMAGE_BODY_BYTES};
 use crate::shapes::Image;
 use crate::shapes::{CollectionId, ExternalImageId, MaxFacesToIndex};
 use crate::telemetry::stage;
@@ -99,14 +98,19 @@ impl Operation for IndexFaces {
             QualityFilter::None
         };
         let max_faces = input.max_faces.map_or(usize::MAX, MaxFacesToIndex::get);
-        let bytes = context.image_bytes(place).await?;
         let external_image_id = input.external_image_id.map(|id| id.as_str().to_owned());
+        let asked = Asked {
+            operation: Self::NAME,
+            external_image_id: external_image_id.as_deref(),
+            searchable: Some(&searchable),
+        };
+        let picture = context.picture(asked, place).await?;
 
         let viewer = context.viewer(rules);
         let (image_sha256, scene, selection) = searchable
             .with_networks(move |networks| {
-                let image_sha256: [u8; 32] = Sha256::digest(&*bytes).into();
-                let mut scene = viewer.look(networks, &bytes)?;
+                let image_sha256 = picture.digest();
+                let mut scene = viewer.look(networks, picture)?;
                 let selection = select(&mut scene, networks, filter, max_faces)?;
                 Ok((image_sha256, scene, selection))
             })

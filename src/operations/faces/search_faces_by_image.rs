@@ -48,9 +48,14 @@ impl Operation for SearchFacesByImage {
     type Error = OperationError;
 
     async fn run(context: &Context, input: Input) -> OperationResult<Output> {
-        let Probe { searchable, scene, face, .. } =
-            Probe::take(context, &input.collection_id, input.image, input.quality_filter.as_ref())
-                .await?;
+        let Probe { searchable, scene, face, .. } = Probe::take(
+            context,
+            Self::NAME,
+            &input.collection_id,
+            input.image,
+            input.quality_filter.as_ref(),
+        )
+        .await?;
         let (largest, vector) = face.ok_or_else(no_faces)?;
         let face = &scene.faces[largest];
         let options = MatchOptions::faces(input.max_faces, input.face_match_threshold);

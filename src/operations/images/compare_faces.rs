@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::face::{BoundingBox, ComparedFace};
 use crate::operations::support::scene::{FilterName, filter_or};
-use crate::operations::support::{Context, IMAGE_BODY_BYTES};
+use crate::operations::support::{Asked, Context, IMAGE_BODY_BYTES};
 use crate::shapes::Image;
 use crate::shapes::Percent;
 use aws_json::ApiError;
@@ -72,16 +72,16 @@ impl Operation for CompareFaces {
             input.similarity_threshold.map_or(DEFAULT_THRESHOLD, |Percent(threshold)| threshold);
         let (source, target) =
             (input.source_image.into_inner().place()?, input.target_image.into_inner().place()?);
-        let (source, target) =
-            (context.image_bytes(source).await?, context.image_bytes(target).await?);
+        let source = context.picture(Asked::by(Self::NAME, None), source).await?;
+        let target = context.picture(Asked::by(Self::NAME, None), target).await?;
         let viewer = context.viewer(rules);
         let (source, largest, target, cosines) = context
             .with_networks(move |networks| {
-                let mut source = viewer.look(networks, &source)?;
+                let mut source = viewer.look(networks, source)?;
                 // AWS says no more than this when either image shows no usable face.
                 let (largest, probe) =
                     source.largest(networks, filter)?.ok_or_else(ApiError::invalid_parameters)?;
-                let mut target = viewer.look(networks, &target)?;
+                let mut target = viewer.look(networks, target)?;
                 let others = target.recognize(networks, &target.passing(filter), filter)?;
                 if others.is_empty() {
                     return Err(ApiError::invalid_parameters());

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::face::{AttributeList, FaceDetail, Wanted};
-use crate::operations::support::{Context, IMAGE_BODY_BYTES};
+use crate::operations::support::{Asked, Context, IMAGE_BODY_BYTES};
 use crate::shapes::Image;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
@@ -38,9 +38,10 @@ impl Operation for DetectFaces {
 
     async fn run(context: &Context, input: Input) -> OperationResult<Output> {
         let rules = context.newest_rules();
-        let bytes = context.image_bytes(input.image.into_inner().place()?).await?;
+        let place = input.image.into_inner().place()?;
+        let picture = context.picture(Asked::by(Self::NAME, None), place).await?;
         let viewer = context.viewer(rules);
-        let scene = context.with_networks(move |networks| viewer.look(networks, &bytes)).await?;
+        let scene = context.with_networks(move |networks| viewer.look(networks, picture)).await?;
         let wanted = Wanted::from(input.attributes);
         Ok(Output {
             face_details: scene.faces.iter().map(|face| FaceDetail::new(face, &wanted)).collect(),

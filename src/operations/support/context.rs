@@ -8,6 +8,7 @@ use tracing::{Instrument as _, warn};
 
 use super::scene::{ModelRules, Viewer};
 use crate::app::App;
+use crate::faults::Target;
 use crate::objects::ImageBytes;
 use crate::operations::error::OperationResult;
 use crate::shapes::Place;
@@ -70,11 +71,12 @@ impl Context {
         ))
     }
 
-    /// The bytes of an image.
-    pub async fn image_bytes(&self, place: Place) -> ApiResult<ImageBytes> {
+    /// The bytes of an image of an operation.
+    pub async fn image_bytes(&self, operation: &str, place: Place) -> ApiResult<ImageBytes> {
         match place {
             Place::Request(bytes) => Ok(bytes.into()),
             Place::S3 { bucket, name, version } => {
+                self.app.faults.meet(Target::S3, operation, &self.tenant).await?;
                 let version = version.as_ref().map(S3ObjectVersion::as_str);
                 let object = self.app.images.fetch(bucket.as_str(), name.as_str(), version);
                 let began = Instant::now();

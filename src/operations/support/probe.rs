@@ -1,7 +1,7 @@
 //! What the searches by image begin with.
 
 use super::scene::{FilterName, Scene, Vector, filter_or};
-use super::{Context, Searchable};
+use super::{Asked, Context, Searchable};
 use crate::operations::error::OperationResult;
 use crate::shapes::{CollectionId, Image};
 use aws_json::constraint::Required;
@@ -20,6 +20,7 @@ pub struct Probe {
 impl Probe {
     pub async fn take(
         context: &Context,
+        operation: &'static str,
         collection_id: &CollectionId,
         image: Required<Image>,
         filter: Option<&Choice<FilterName>>,
@@ -28,11 +29,12 @@ impl Probe {
         let searchable = context.searchable_collection(collection_id).await?;
         let rules = context.newest_rules();
         let filter = filter_or(filter, QualityFilter::None);
-        let bytes = context.image_bytes(place).await?;
+        let asked = Asked::by(operation, Some(&searchable));
+        let picture = context.picture(asked, place).await?;
         let viewer = context.viewer(rules);
         let (scene, face) = searchable
             .with_networks(move |networks| {
-                let mut scene = viewer.look(networks, &bytes)?;
+                let mut scene = viewer.look(networks, picture)?;
                 let face = scene.largest(networks, filter)?;
                 Ok((scene, face))
             })

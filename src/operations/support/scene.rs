@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::objects::ImageBytes;
-use crate::telemetry::{Findings, SeenImage};
+use super::picture::{DeclaredPicture, Picture};
+use crate::telemetry::{Findings, ImageOrigin, SeenImage};
 use aws_json::shapes::{Choice, Named};
 use aws_json::{ApiError, ApiResult, ErrorCode};
 use lookalike_vision::image::{self as pixels, DecodeError, Format, Image, MAX_SIDE};
@@ -14,6 +14,9 @@ use lookalike_vision::{Detection, Face, Networks, QualityFilter, Reason, quality
 pub const MAX_FACES: usize = 100;
 /// The same for version 1.0 of AWS's face model.
 const MAX_FACES_OF_MODEL_1: usize = 15;
+
+/// Width and height in pixels that stand for those of an image that nobody decodes.
+const DECLARED_SIZE: (u32, u32) = (1000, 1000);
 
 /// How an AWS face model version looks at images.
 #[derive(Debug, Clone, Copy)]
@@ -42,16 +45,21 @@ impl ModelRules {
     }
 }
 
-/// The faces of one image, largest first; `faces[i]` is what `detections[i]` looks like.
+/// The faces of one image, largest first.
 pub struct Scene {
-    pub detections: Vec<Detection>,
     pub faces: Vec<Face>,
     /// How far the image is turned, clockwise degrees to set it upright: only where the model
     /// version estimates it.
     pub orientation: Option<&'static str>,
-    image: Image,
+    views: Views,
     /// The faces whose vectors the filter refused.
     unrecognizable: BTreeSet<usize>,
+}
+
+/// Where the vectors of the faces come from, in the order of the faces.
+enum Views {
+    Seen { image: Image, detections: Vec<Detection> },
+    Declared(Vec<Vector>),
 }
 
 /// How one request looks at its images, and where it notes what it sees.
@@ -61,14 +69,33 @@ pub struct Viewer {
 }
 
 impl Viewer {
-    /// Decodes and looks. Runs on an inference thread.
-    pub fn look(&self, networks: &mut Networks, bytes: &ImageBytes) -> ApiResult<Scene> {
+    /// Decodes and looks, unless there is a declared answer. Runs on an inference thread.
+    pub fn look(&self, networks: &mut Networks, picture: Picture) -> ApiResult<Scene> {
+        let bytes = match picture {
+            Picture::Bytes(bytes) => bytes,
+            Picture::Declared(declared) => return Ok(self.declared(declared)),
+        };
         let mut seen =
-            SeenImage { origin: bytes.origin(), format: Format::of(bytes), contents: None };
-        let scene = self.see(networks, bytes);
+            SeenImage { origin: bytes.origin(), format: Format::of(&bytes), contents: None };
+        let scene = self.see(networks, &bytes);
         seen.contents = scene.as_ref().ok().map(|scene| (scene.size(), scene.faces.len()));
         self.findings.image(seen);
         scene
+    }
+
+    fn declared(&self, DeclaredPicture { mut faces, .. }: DeclaredPicture) -> Scene {
+        let area = |face: &Face| face.bounding_box.width * face.bounding_box.height;
+        faces.sort_by(|(a, _), (b, _)| area(b).total_cmp(&area(a)));
+        faces.truncate(self.rules.max_faces());
+        let (faces, vectors): (Vec<Face>, _) = faces.into_iter().unzip();
+        let contents = Some((DECLARED_SIZE, faces.len()));
+        self.findings.image(SeenImage { origin: ImageOrigin::Declared, format: None, contents });
+        Scene {
+            faces,
+            orientation: self.rules.estimates_orientation().then_some("ROTATE_0"),
+            views: Views::Declared(vectors),
+            unrecognizable: BTreeSet::new(),
+        }
     }
 
     fn see(&self, networks: &mut Networks, bytes: &[u8]) -> ApiResult<Scene> {
@@ -78,14 +105,18 @@ impl Viewer {
         let orientation = estimates.then(|| orientation(&detections));
         detections.truncate(self.rules.max_faces());
         let faces = networks.analyze(&image, &detections).map_err(ApiError::internal)?;
-        Ok(Scene { detections, faces, orientation, image, unrecognizable: BTreeSet::new() })
+        let views = Views::Seen { image, detections };
+        Ok(Scene { faces, orientation, views, unrecognizable: BTreeSet::new() })
     }
 }
 
 impl Scene {
     /// The upright image's width and height in pixels.
     pub fn size(&self) -> (u32, u32) {
-        self.image.pixels.dimensions()
+        match &self.views {
+            Views::Seen { image, .. } => image.pixels.dimensions(),
+            Views::Declared(_) => DECLARED_SIZE,
+        }
     }
 
     /// Why the filter refuses a face; empty when it does not. Whether a face can be recognized is
@@ -126,9 +157,14 @@ impl Scene {
         indexes: &[usize],
         filter: QualityFilter,
     ) -> ApiResult<Vec<(usize, Vector)>> {
-        let chosen: Vec<&Detection> =
-            indexes.iter().map(|&index| &self.detections[index]).collect();
-        let embeddings = networks.embed(&self.image, &chosen).map_err(ApiError::internal)?;
+        let (image, detections) = match &self.views {
+            Views::Seen { image, detections } => (image, detections),
+            Views::Declared(vectors) => {
+                return Ok(indexes.iter().map(|&index| (index, vectors[index].clone())).collect());
+            }
+        };
+        let chosen: Vec<&Detection> = indexes.iter().map(|&index| &detections[index]).collect();
+        let embeddings = networks.embed(image, &chosen).map_err(ApiError::internal)?;
         let mut recognized = Vec::with_capacity(indexes.len());
         for (&index, embedding) in indexes.iter().zip(embeddings) {
             if networks.passes(&embedding, filter) {

@@ -68,9 +68,14 @@ impl Operation for SearchUsersByImage {
     type Error = OperationError;
 
     async fn run(context: &Context, input: Input) -> OperationResult<Output> {
-        let Probe { searchable, scene, face, filter } =
-            Probe::take(context, &input.collection_id, input.image, input.quality_filter.as_ref())
-                .await?;
+        let Probe { searchable, scene, face, filter } = Probe::take(
+            context,
+            Self::NAME,
+            &input.collection_id,
+            input.image,
+            input.quality_filter.as_ref(),
+        )
+        .await?;
         // Unlike SearchFacesByImage, an image without a usable face is no error here.
         let user_matches = match &face {
             Some((_, vector)) => {

@@ -65,6 +65,7 @@ impl From<&SeenImage> for ImageLabels {
             source: match image.origin {
                 ImageOrigin::Bytes => "bytes",
                 ImageOrigin::S3 => "s3",
+                ImageOrigin::Declared => "declared",
             },
             format: match image.format {
                 Some(Format::Jpeg) => "jpeg",

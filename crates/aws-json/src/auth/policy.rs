@@ -1,7 +1,8 @@
 //! What a key may do: allowed actions and collections, with the wildcards of an IAM policy.
 
-use regex::{Regex, RegexBuilder};
 use thiserror::Error;
+
+use crate::wildcard::Wildcard;
 
 /// The service part of an action's name.
 const SERVICE_PREFIX: &str = "rekognition:";
@@ -24,8 +25,8 @@ pub enum PatternError {
 /// The actions and the collections that a key is allowed.
 #[derive(Debug, Clone)]
 pub(super) struct Policy {
-    actions: Vec<Regex>,
-    collections: Vec<Regex>,
+    actions: Vec<Wildcard>,
+    collections: Vec<Wildcard>,
 }
 
 impl Policy {
@@ -36,7 +37,7 @@ impl Policy {
     ) -> Result<Self, PatternError> {
         let everything = ["*".to_owned()];
         let compile_all =
-            |patterns: Option<&[String]>, compile: fn(&str) -> Result<Regex, PatternError>| {
+            |patterns: Option<&[String]>, compile: fn(&str) -> Result<Wildcard, PatternError>| {
                 match patterns {
                     Some([]) => Err(PatternError::Empty),
                     other => other
@@ -55,15 +56,16 @@ impl Policy {
     /// Whether `operation` (for example `IndexFaces`) is allowed, on this collection where it names
     /// one.
     pub(super) fn allows(&self, operation: &str, collection_id: Option<&str>) -> bool {
-        let matches_any =
-            |patterns: &[Regex], text: &str| patterns.iter().any(|pattern| pattern.is_match(text));
+        let matches_any = |patterns: &[Wildcard], text: &str| {
+            patterns.iter().any(|pattern| pattern.is_match(text))
+        };
         matches_any(&self.actions, operation)
             && collection_id.is_none_or(|id| matches_any(&self.collections, id))
     }
 }
 
 /// Action names are compared without regard to case, as IAM does.
-fn action(pattern: &str) -> Result<Regex, PatternError> {
+fn action(pattern: &str) -> Result<Wildcard, PatternError> {
     let name = match pattern.get(..SERVICE_PREFIX.len()) {
         Some(prefix) if prefix.eq_ignore_ascii_case(SERVICE_PREFIX) => {
             &pattern[SERVICE_PREFIX.len()..]
@@ -73,28 +75,20 @@ fn action(pattern: &str) -> Result<Regex, PatternError> {
     let is_name =
         !name.is_empty() && name.chars().all(|c| c.is_ascii_alphabetic() || c == '*' || c == '?');
     if is_name {
-        Ok(wildcard(name, true))
+        Ok(Wildcard::ignoring_case(name))
     } else {
         Err(PatternError::NotAnAction(pattern.to_owned()))
     }
 }
 
-fn collection(pattern: &str) -> Result<Regex, PatternError> {
+fn collection(pattern: &str) -> Result<Wildcard, PatternError> {
     let is_id = !pattern.is_empty()
         && pattern.chars().all(|c| c.is_ascii_alphanumeric() || "_.-*?".contains(c));
     if is_id {
-        Ok(wildcard(pattern, false))
+        Ok(Wildcard::new(pattern))
     } else {
         Err(PatternError::NotACollection(pattern.to_owned()))
     }
-}
-
-/// `*` stands for any text and `?` for one character; the pattern covers the whole text.
-fn wildcard(pattern: &str, ignore_case: bool) -> Regex {
-    let body = regex::escape(pattern).replace(r"\*", ".*").replace(r"\?", ".");
-    let mut builder = RegexBuilder::new(&format!(r"\A{body}\z"));
-    builder.case_insensitive(ignore_case).dot_matches_new_line(true);
-    builder.build().expect("an escaped pattern with two wildcards is a regular expression")
 }
 
 #[cfg(test)]
