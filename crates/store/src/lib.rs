@@ -24,7 +24,7 @@ pub use rows::{
     Idempotency, IndexFaces, NewCollection, NewFace, PackId, Similarity, TenantTotals, User,
 };
 
-pub use sqlite::{Clock, Location, OpenError, Report, Sqlite, check};
+pub use sqlite::{Backup, BackupError, Clock, Location, OpenError, Report, Sqlite, backup, check};
 
 /// Opens the store of that location: a folder, or `:memory:` for one that keeps nothing.
 pub async fn open(location: &str) -> Result<Arc<dyn Store>, OpenError> {

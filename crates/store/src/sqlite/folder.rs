@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::open::OpenError;
 use crate::error::{Failure, StoreError, StoreResult};
 
-const DATABASE: &str = "lookalike.sqlite3";
+pub(super) const DATABASE: &str = "lookalike.sqlite3";
 const LOG: &str = "lookalike.sqlite3-wal";
 const SHARED_MEMORY: &str = "lookalike.sqlite3-shm";
 const LOCK: &str = "lookalike.lock";
@@ -183,7 +183,7 @@ fn identity(path: PathBuf) -> io::Result<(u64, u64)> {
 }
 
 /// Opens a file that only its owner may read, and makes it if need be.
-fn private_file(path: &Path) -> io::Result<File> {
+pub(super) fn private_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).truncate(false).read(true).write(true).mode(0o600).open(path)
 }
 

@@ -9,6 +9,7 @@
 )]
 
 mod associations;
+mod backup;
 mod check;
 mod checksums;
 mod collections;
@@ -39,6 +40,7 @@ use sqlx::SqlitePool;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
+pub use backup::{Backup, BackupError, backup};
 pub use check::{Report, check};
 pub use open::{Location, OpenError};
 

@@ -1,5 +1,6 @@
 //! What a store promises: one contract that every engine passes, and what survives a crash.
 
+mod backup;
 mod contract;
 mod crash;
 mod open;
