@@ -19,6 +19,7 @@ use crate::listen::parse_listen;
 use crate::objects::S3Location;
 use crate::operations::Rekognition;
 use crate::server::browsers::{AllowedOrigin, parse_host_name};
+use crate::transfer::{ExportCommand, ImportCommand};
 use aws_json::{RateLimit, Service as _};
 
 /// A self-hosted server that speaks Amazon Rekognition's face API with real inference.
@@ -48,6 +49,18 @@ pub enum Command {
         #[arg(long, env = "LOOKALIKE_DATA", default_value_os_t = Installation::find().data())]
         data: PathBuf,
     },
+    /// Copy the data folder, whether or not a server is using it.
+    Backup {
+        /// Folder of the copy, which must not be there.
+        target: PathBuf,
+        /// Folder of the database.
+        #[arg(long, env = "LOOKALIKE_DATA", default_value_os_t = Installation::find().data())]
+        data: PathBuf,
+    },
+    /// Write collections to a file.
+    Export(Box<ExportCommand>),
+    /// Read collections from a file.
+    Import(Box<ImportCommand>),
     /// List, fetch and verify model packs.
     #[command(subcommand)]
     Models(ModelsCommand),

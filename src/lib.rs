@@ -7,6 +7,7 @@
 pub mod admin;
 pub mod answers;
 pub mod app;
+pub mod backup;
 pub mod catalog;
 pub mod check;
 pub mod config;
@@ -25,3 +26,4 @@ pub mod packs;
 pub mod server;
 pub mod shapes;
 pub mod telemetry;
+pub mod transfer;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::{CommandFactory as _, Parser as _};
 use lookalike::admin::health;
 use lookalike::config::{Cli, Command, ServeConfig};
-use lookalike::{catalog, check, environment, logging, server};
+use lookalike::{backup, catalog, check, environment, logging, server, transfer};
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -46,6 +46,11 @@ async fn run(cli: Cli) -> Result<(), AnyError> {
         Some(Command::Serve(config)) => serve(*config).await,
         Some(Command::Health { listen }) => health::ask_ready(listen).await.map_err(Into::into),
         Some(Command::Check { data }) => check::run(&data).await.map_err(Into::into),
+        Some(Command::Backup { target, data }) => {
+            backup::run(&data, &target).await.map_err(Into::into)
+        }
+        Some(Command::Export(command)) => transfer::run_export(*command).await.map_err(Into::into),
+        Some(Command::Import(command)) => transfer::run_import(*command).await.map_err(Into::into),
         Some(Command::Models(command)) => catalog::run(command).await.map_err(Into::into),
     }
 }

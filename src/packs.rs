@@ -105,7 +105,7 @@ impl Packs {
     /// The networks whose vectors a collection of this pack holds; none if no folder of packs has
     /// them.
     pub async fn of(&self, id: &PackId) -> Result<Option<Vision>, PacksError> {
-        let space = id.version.rsplit_once('+').map_or(id.version.as_str(), |(_, space)| space);
+        let space = space_of(id);
         if self.served.pack().shares(space) {
             return Ok(Some(self.served.clone()));
         }
@@ -139,6 +139,33 @@ impl Packs {
             }
         });
     }
+}
+
+/// The packs that a server could use, none of them loaded.
+#[derive(Debug, Clone)]
+pub struct KnownPacks {
+    pack: PathBuf,
+    folders: Vec<PathBuf>,
+}
+
+impl KnownPacks {
+    /// The pack of that name or path, and those in the folder and in the installation.
+    pub fn find(models: &Path, pack: &Path) -> Self {
+        Self { pack: pack.to_owned(), folders: Installation::find().pack_folders(models) }
+    }
+
+    /// How many components the vectors of a collection of this pack have; none if no pack here
+    /// makes such vectors.
+    pub fn dimensions(&self, id: &PackId) -> Option<usize> {
+        let space = space_of(id);
+        let named = open(&self.pack).filter(|pack| pack.shares(space));
+        let pack = named.or_else(|| find(&self.folders, space))?;
+        Some(pack.embedder.dimensions)
+    }
+}
+
+fn space_of(id: &PackId) -> &str {
+    id.version.rsplit_once('+').map_or(id.version.as_str(), |(_, space)| space)
 }
 
 /// The pack of a vector space in folders of packs.

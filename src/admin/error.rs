@@ -4,12 +4,14 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde::Serialize;
 use thiserror::Error;
+use tokio::task::JoinError;
 use tracing::error;
 use utoipa::ToSchema;
 
 use super::extract::Json;
+use crate::transfer::ImportError;
 use aws_json::causes;
-use lookalike_store::StoreError;
+use lookalike_store::{Entity, StoreError};
 
 /// Why a request to the control plane failed.
 #[derive(Debug, Error)]
@@ -39,8 +41,16 @@ pub enum AdminError {
     WrongMethod,
     #[error("the server stops, or too many are reading the requests already: end other streams")]
     TooManyReaders,
+    #[error("two exports or imports are running: try again later")]
+    Busy,
+    #[error(transparent)]
+    Import(#[from] ImportError),
+    #[error("the work broke off")]
+    Interrupted(#[source] JoinError),
+    #[error("{0}")]
+    NotFound(Entity),
     #[error("the database failed")]
-    Store(#[from] StoreError),
+    Store(#[source] StoreError),
 }
 
 fn no_route(is_apart: bool) -> &'static str {
@@ -61,17 +71,29 @@ pub struct ErrorBody {
     pub cause: Option<String>,
 }
 
+impl From<StoreError> for AdminError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NotFound(entity) => Self::NotFound(entity),
+            error => Self::Store(error),
+        }
+    }
+}
+
 impl AdminError {
     fn status(&self) -> StatusCode {
         match self {
-            Self::Invalid(_) | Self::Body(_) => StatusCode::BAD_REQUEST,
+            Self::Import(error) if !error.is_refusal() => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Import(error) if error.is_conflict() => StatusCode::CONFLICT,
+            Self::Busy => StatusCode::TOO_MANY_REQUESTS,
+            Self::Import(_) | Self::Invalid(_) | Self::Body(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NoToken | Self::WrongToken => StatusCode::UNAUTHORIZED,
             Self::TokenNotConfigured | Self::Page(_) | Self::NotDeliberate => StatusCode::FORBIDDEN,
-            Self::NoRoute { .. } => StatusCode::NOT_FOUND,
+            Self::NoRoute { .. } | Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooManyReaders => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Store(_) | Self::Interrupted(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 }

@@ -15,6 +15,7 @@ mod page;
 mod requests;
 mod reset;
 mod system;
+pub mod transfer;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -25,6 +26,7 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use http::header;
+use tokio::sync::Semaphore;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -44,6 +46,8 @@ pub struct Admin {
     /// What the server was started with.
     pub config: ServeConfig,
     pub started: Instant,
+    /// Room for exports and imports.
+    pub transfers: Arc<Semaphore>,
 }
 
 impl Admin {
@@ -80,6 +84,8 @@ fn guarded() -> OpenApiRouter<Arc<Admin>> {
         .routes(routes!(metrics::metrics))
         .routes(routes!(answers::list, answers::declare, answers::clear))
         .routes(routes!(faults::show, faults::replace, faults::clear))
+        .routes(routes!(transfer::export))
+        .routes(routes!(transfer::import))
 }
 
 /// All routes with their description.

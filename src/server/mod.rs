@@ -14,11 +14,12 @@ use axum::Router;
 use axum::middleware::from_fn_with_state;
 use futures_util::future::OptionFuture;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::admin::access::Access;
+use crate::admin::transfer::MOST_TRANSFERS;
 use crate::admin::{self, Admin};
 use crate::app::{App, StartError};
 use crate::config::{BrowserConfig, ServeConfig};
@@ -98,7 +99,12 @@ impl Server {
             Some(address) => Some(Listener::bind(address, &config.browsers, is_open).await?),
             None => None,
         };
-        let admin = Arc::new(Admin { front, config: config.clone(), started: Instant::now() });
+        let admin = Arc::new(Admin {
+            front,
+            config: config.clone(),
+            started: Instant::now(),
+            transfers: Arc::new(Semaphore::new(MOST_TRANSFERS)),
+        });
         Ok(Self { listener, admin_listener, admin, reload })
     }
 

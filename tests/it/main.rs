@@ -23,5 +23,6 @@ mod search_faces;
 mod shutdown;
 mod tags;
 mod telemetry;
+mod transfer;
 mod users;
 mod wire;

@@ -26,7 +26,7 @@ pub struct StoredFace {
     pub model_version: String,
     /// The user it is associated with.
     pub user_id: Option<String>,
-    /// Unit length.
+    /// Length 0..=1, the weight of the view.
     pub vector: Vec<f32>,
 }
 
