@@ -16,6 +16,7 @@ use crate::installation::Installation;
 use crate::memory::MemoryPlan;
 use crate::objects::{ImageSource, SourceError};
 use crate::packs::{LoadError, PackFiles, Packs};
+use crate::seed::SeedError;
 use crate::telemetry::Telemetry;
 use lookalike_store::{ChangeSink, OpenError, Store};
 
@@ -43,6 +44,8 @@ pub struct App {
 pub enum StartError {
     #[error(transparent)]
     Store(#[from] OpenError),
+    #[error(transparent)]
+    Seed(#[from] SeedError),
     #[error(transparent)]
     Packs(#[from] LoadError),
     #[error(transparent)]

@@ -12,13 +12,16 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::admin::access::AdminToken;
 use crate::catalog::ModelsCommand;
 use crate::console::ThumbnailTemplate;
+use crate::enroll::EnrollCommand;
 use crate::faults::{FaultPlan, Preset};
 use crate::forward::parse_forward;
 use crate::installation::Installation;
 use crate::listen::parse_listen;
 use crate::objects::S3Location;
 use crate::operations::Rekognition;
+use crate::seed::SeedCommand;
 use crate::server::browsers::{AllowedOrigin, parse_host_name};
+use crate::shell::EnvCommand;
 use crate::transfer::{ExportCommand, ImportCommand};
 use aws_json::{RateLimit, Service as _};
 
@@ -61,6 +64,12 @@ pub enum Command {
     Export(Box<ExportCommand>),
     /// Read collections from a file.
     Import(Box<ImportCommand>),
+    /// Make the collections that a file describes.
+    Seed(Box<SeedCommand>),
+    /// Put people into a collection: a folder for each, with photographs of that person.
+    Enroll(Box<EnrollCommand>),
+    /// Print what sends a shell's AWS SDKs here: eval "$(lookalike env)".
+    Env(EnvCommand),
     /// List, fetch and verify model packs.
     #[command(subcommand)]
     Models(ModelsCommand),
@@ -76,6 +85,9 @@ pub struct ServeConfig {
     /// Folder of the database, or `:memory:` to keep nothing.
     #[arg(long, env = "LOOKALIKE_DATA", default_value_t = default_data())]
     pub data: String,
+    /// TOML file of collections, users and folders of images that are made at start.
+    #[arg(long, env = "LOOKALIKE_SEED", value_name = "FILE")]
+    pub seed: Option<PathBuf>,
     /// Log format.
     #[arg(long, env = "LOOKALIKE_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,

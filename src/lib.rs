@@ -6,12 +6,14 @@
 
 pub mod admin;
 pub mod answers;
+pub mod api;
 pub mod app;
 pub mod backup;
 pub mod catalog;
 pub mod check;
 pub mod config;
 pub mod console;
+pub mod enroll;
 pub mod environment;
 pub mod faults;
 mod forward;
@@ -23,7 +25,9 @@ pub mod memory;
 pub mod objects;
 pub mod operations;
 pub mod packs;
+pub mod seed;
 pub mod server;
 pub mod shapes;
+pub mod shell;
 pub mod telemetry;
 pub mod transfer;

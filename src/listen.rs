@@ -1,6 +1,6 @@
 //! The address to listen on, as people write it.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 
 const DEFAULT_PORT: u16 = 9340;
 
@@ -29,6 +29,17 @@ pub fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     let addresses = addresses.map_err(|error| format!("`{host}` has no address: {error}"))?;
     // Clients of either family try both where the name has both.
     addresses.min_by_key(SocketAddr::is_ipv6).ok_or_else(|| format!("`{host}` has no address"))
+}
+
+/// The address to call a server at that listens on this one: where it listens everywhere, loopback.
+pub fn reachable(mut listen: SocketAddr) -> SocketAddr {
+    if listen.ip().is_unspecified() {
+        listen.set_ip(match listen {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    listen
 }
 
 fn wrong(text: &str) -> String {

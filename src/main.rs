@@ -7,7 +7,9 @@ use std::time::Duration;
 use clap::{CommandFactory as _, Parser as _};
 use lookalike::admin::health;
 use lookalike::config::{Cli, Command, ServeConfig};
-use lookalike::{backup, catalog, check, environment, logging, server, transfer};
+use lookalike::{
+    backup, catalog, check, enroll, environment, logging, seed, server, shell, transfer,
+};
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -51,6 +53,12 @@ async fn run(cli: Cli) -> Result<(), AnyError> {
         }
         Some(Command::Export(command)) => transfer::run_export(*command).await.map_err(Into::into),
         Some(Command::Import(command)) => transfer::run_import(*command).await.map_err(Into::into),
+        Some(Command::Seed(command)) => seed::run(*command).await.map_err(Into::into),
+        Some(Command::Env(command)) => {
+            shell::run(&command);
+            Ok(())
+        }
+        Some(Command::Enroll(command)) => enroll::run(*command).await.map_err(Into::into),
         Some(Command::Models(command)) => catalog::run(command).await.map_err(Into::into),
     }
 }

@@ -9,6 +9,7 @@ use tracing::error;
 use utoipa::ToSchema;
 
 use super::extract::Json;
+use crate::seed::SeedError;
 use crate::transfer::ImportError;
 use aws_json::causes;
 use lookalike_store::{Entity, StoreError};
@@ -45,6 +46,8 @@ pub enum AdminError {
     Busy,
     #[error(transparent)]
     Import(#[from] ImportError),
+    #[error(transparent)]
+    Seed(#[from] SeedError),
     #[error("the work broke off")]
     Interrupted(#[source] JoinError),
     #[error("{0}")]
@@ -86,14 +89,18 @@ impl AdminError {
             Self::Import(error) if !error.is_refusal() => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Import(error) if error.is_conflict() => StatusCode::CONFLICT,
             Self::Busy => StatusCode::TOO_MANY_REQUESTS,
-            Self::Import(_) | Self::Invalid(_) | Self::Body(_) => StatusCode::BAD_REQUEST,
+            Self::Store(_) | Self::Interrupted(_) | Self::Seed(SeedError::Call { .. }) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+            Self::Import(_) | Self::Seed(_) | Self::Invalid(_) | Self::Body(_) => {
+                StatusCode::BAD_REQUEST
+            }
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NoToken | Self::WrongToken => StatusCode::UNAUTHORIZED,
             Self::TokenNotConfigured | Self::Page(_) | Self::NotDeliberate => StatusCode::FORBIDDEN,
             Self::NoRoute { .. } | Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooManyReaders => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Store(_) | Self::Interrupted(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 }

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 
 use super::Admin;
 use super::extract::Json;
+use crate::listen::reachable;
 
 /// Health as JSON.
 #[derive(Serialize, ToSchema)]
@@ -70,14 +71,7 @@ pub enum NotReady {
 /// Asks the server at an address whether it is ready; one that listens everywhere is asked on
 /// loopback.
 pub async fn ask_ready(listen: SocketAddr) -> Result<(), NotReady> {
-    let mut address = listen;
-    if address.ip().is_unspecified() {
-        address.set_ip(if address.is_ipv4() {
-            [127, 0, 0, 1].into()
-        } else {
-            std::net::Ipv6Addr::LOCALHOST.into()
-        });
-    }
+    let address = reachable(listen);
     let silent = |error| NotReady::Silent(address, error);
     // A proxy of the environment is for others: what it can reach says nothing about this server.
     let client = reqwest::Client::builder()

@@ -14,6 +14,7 @@ mod metrics;
 mod page;
 mod requests;
 mod reset;
+mod seed;
 mod system;
 pub mod transfer;
 
@@ -84,6 +85,7 @@ fn guarded() -> OpenApiRouter<Arc<Admin>> {
         .routes(routes!(metrics::metrics))
         .routes(routes!(answers::list, answers::declare, answers::clear))
         .routes(routes!(faults::show, faults::replace, faults::clear))
+        .routes(routes!(seed::seed))
         .routes(routes!(transfer::export))
         .routes(routes!(transfer::import))
 }

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use super::Admin;
 use super::error::{AdminError, ErrorBody};
 use super::extract::Json;
+use super::seed::seed_again;
 use super::system::TenantCard;
 use lookalike_store::Scope;
 
@@ -22,6 +23,8 @@ pub struct ResetRequest {
     region: Option<String>,
     /// What stays as it is.
     keep: Vec<Kept>,
+    /// Whether the file of `--seed` is sown again.
+    seed: bool,
 }
 
 /// What a reset clears beside collections.
@@ -50,7 +53,7 @@ pub async fn reset(
     State(admin): State<Arc<Admin>>,
     Json(request): Json<ResetRequest>,
 ) -> Result<Json<ResetAnswer>, AdminError> {
-    let ResetRequest { account, region, keep } = request;
+    let ResetRequest { account, region, keep, seed } = request;
     let scope = Scope { account, region };
     let app = admin.app();
     let deleted = app.store.reset(&scope).await?;
@@ -63,5 +66,8 @@ pub async fn reset(
     let (account, region) = (scope.account.as_deref(), scope.region.as_deref());
     let collections: u64 = deleted.iter().map(|totals| totals.collections).sum();
     tracing::info!(account, region, collections, "reset");
+    if seed {
+        seed_again(&admin).await?;
+    }
     Ok(Json(ResetAnswer { deleted: deleted.into_iter().map(TenantCard::from).collect() }))
 }

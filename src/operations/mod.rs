@@ -4,6 +4,7 @@ mod collections;
 mod error;
 mod faces;
 mod images;
+mod in_process;
 mod support;
 mod tags;
 mod users;
@@ -24,6 +25,8 @@ use crate::faults::Target;
 use crate::forward::Forward;
 use crate::telemetry::Findings;
 use support::{Context, IMAGE_BODY_BYTES};
+
+pub use in_process::call_in_process;
 
 /// The face API of Amazon Rekognition.
 pub struct Rekognition {

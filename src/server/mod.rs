@@ -25,6 +25,7 @@ use crate::app::{App, StartError};
 use crate::config::{BrowserConfig, ServeConfig};
 use crate::forward::Forward;
 use crate::operations::Rekognition;
+use crate::seed::{SeedError, SeedFile, seed_server};
 use crate::telemetry;
 use access::Reload;
 use aws_json::auth::Auth;
@@ -86,7 +87,12 @@ impl Server {
         }
         let forward = config.api.forward.clone().map(Forward::new);
         let forward = forward.transpose().map_err(StartError::Forward)?;
+        let seed = config.seed.as_deref().map(SeedFile::read).transpose();
+        let seed = seed.map_err(SeedError::from)?;
         let app = Arc::new(App::open(config).await?);
+        if let Some(seed) = seed {
+            seed_server(&app, &seed).await?;
+        }
         let encoded = Arc::clone(&app.encoded);
         let front = Arc::new(FrontEnd::new(
             Rekognition { app, forward },

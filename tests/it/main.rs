@@ -20,6 +20,7 @@ mod index_faces;
 mod list_faces;
 mod packs;
 mod search_faces;
+mod seed;
 mod shutdown;
 mod tags;
 mod telemetry;
