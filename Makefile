@@ -19,7 +19,7 @@ PACKAGER := $(CACHE)/packaging/.complete
 .PHONY: help run build dist release-check book test test-rust test-clients test-recipe test-models \
     lint doc check models clean \
     bench bench-parts bench-index-faces bench-recognition bench-engine bench-scale bench-side-by-side \
-    bench-connections
+    bench-connections bench-transfer
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -61,7 +61,7 @@ doc: ## Build the documentation, warnings denied
 
 bench: ## Run the benchmarks and print their figures; fails where one misses its target; takes an hour
 	@$(MAKE) --jobs=1 --keep-going --no-print-directory bench-parts bench-index-faces bench-recognition \
-	    bench-scale bench-side-by-side bench-connections
+	    bench-scale bench-side-by-side bench-connections bench-transfer
 
 bench-parts: $(RUNTIME)
 	cargo bench --locked --bench decode --bench detect --bench index --bench scan
@@ -83,6 +83,9 @@ bench-side-by-side: bench-engine
 
 bench-connections: build
 	$(PYTHON) benches/hostile_connections.py
+
+bench-transfer: build
+	$(PYTHON) benches/transfer.py
 
 check: lint doc ## Licenses, banned and unused dependencies on top of lint and doc
 	cargo install --locked --quiet --root $(CACHE)/tools cargo-deny@0.20.2 cargo-machete@0.9.2
