@@ -14,7 +14,7 @@ mod support;
 
 fn load() -> Vision {
     let library = Installation::find().runtime(None).unwrap_or_else(|error| panic!("{error}"));
-    runtime::init(&library).unwrap_or_else(|error| panic!("{error}"));
+    runtime::init(&library, 1).unwrap_or_else(|error| panic!("{error}"));
     let default = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("models/default");
     let folder = std::env::var_os("LOOKALIKE_PACK").map_or(default, PathBuf::from);
     let pack =

@@ -73,13 +73,13 @@ pub enum PacksError {
 impl Packs {
     /// Loads the served pack.
     pub fn load(files: PackFiles, config: &VisionConfig) -> Result<Self, LoadError> {
-        runtime::init(&files.runtime)?;
-        let pack = Pack::open(files.served)?;
         let defaults = VisionOptions::default();
         let options = VisionOptions {
             workers: config.workers.unwrap_or(defaults.workers),
             queue: config.queue,
         };
+        runtime::init(&files.runtime, options.workers)?;
+        let pack = Pack::open(files.served)?;
         Ok(Self {
             served: Vision::load(pack, options)?,
             folders: files.folders,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 
-use ort::environment::Environment;
+use ort::environment::{Environment, GlobalThreadPoolOptions};
 
 use super::VisionError;
 
@@ -17,24 +17,37 @@ const PREFIX: &str = "libonnxruntime.";
 #[cfg(not(any(target_os = "windows", target_os = "macos")))]
 const PREFIX: &str = "libonnxruntime.so";
 
+/// Most threads that work on one image together. The layers of small networks are too short to be
+/// cut into more parts.
+const MOST_THREADS: usize = 4;
+
 /// Loads ONNX Runtime from this file; later calls do nothing.
-pub fn init(library: &Path) -> Result<(), VisionError> {
+///
+/// Up to `threads` threads work on one image while the others are idle. All sessions share them, so
+/// that many images at once get one thread each.
+pub fn init(library: &Path, threads: usize) -> Result<(), VisionError> {
     let _only_one = LOADING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     if ENVIRONMENT.get().is_some() {
         return Ok(());
     }
-    let unusable = |source: &dyn std::fmt::Display| VisionError::RuntimeUnusable {
-        library: library.to_owned(),
-        reason: source.to_string(),
-    };
-    let builder = ort::init_from(library).map_err(|source| unusable(&source))?;
-    let environment = builder
-        .with_name("lookalike")
-        .with_telemetry(false)
-        .build()
-        .map_err(|source| unusable(&source))?;
+    let environment = build(library, threads)
+        .map_err(|reason| VisionError::RuntimeUnusable { library: library.to_owned(), reason })?;
     ENVIRONMENT.get_or_init(|| environment);
     Ok(())
+}
+
+/// The environment, or why there is none.
+fn build(library: &Path, threads: usize) -> Result<Environment, String> {
+    let builder = ort::init_from(library).map_err(|error| error.to_string())?;
+    // Threads that spin while they wait would take the cores from the other workers.
+    GlobalThreadPoolOptions::default()
+        .with_intra_threads(threads.clamp(1, MOST_THREADS))
+        .and_then(|pool| pool.with_spin_control(false))
+        .and_then(|pool| {
+            let builder = builder.with_name("lookalike").with_telemetry(false);
+            builder.with_global_thread_pool(pool).build()
+        })
+        .map_err(|error| error.to_string())
 }
 
 /// The environment of the process.

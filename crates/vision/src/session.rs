@@ -16,16 +16,15 @@ pub(crate) struct Network {
 }
 
 impl Network {
-    /// Builds a session that computes on the calling thread alone: parallelism comes from several
-    /// workers.
+    /// Builds a session that computes on the calling thread, and on those that all sessions share as
+    /// far as they are idle.
     ///
     /// The memory arena is off and so are memory patterns: with input shapes that change from image
     /// to image both keep the largest sizes ever seen, per session.
     pub fn load(name: &'static str, model: &[u8]) -> Result<Self, VisionError> {
         let environment = runtime::environment()?;
         let session = Session::builder(environment)?
-            .with_intra_threads(1)
-            .and_then(|builder| builder.with_memory_pattern(false))
+            .with_memory_pattern(false)
             .and_then(|builder| {
                 builder.with_execution_providers([ep::CPU::default()
                     .with_arena_allocator(false)

@@ -23,7 +23,7 @@ pub(crate) fn init_runtime() {
         "this test needs {}: run `make`, which fetches it, or set ORT_DYLIB_PATH",
         path.display()
     );
-    runtime::init(&path).expect("ONNX Runtime loads");
+    runtime::init(&path, 1).expect("ONNX Runtime loads");
 }
 
 /// One of the example faces of the repository.
