@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use tracing::Span;
 
 use super::networks::ModelBytes;
-use super::{Networks, Pack, VisionError, stage};
+use super::{Networks, Pack, VisionError, runtime, stage};
 
 /// How many threads infer, and how many jobs may wait for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +123,7 @@ impl Vision {
         let pool = Pool { pack, queue, load: Arc::default(), jobs: Some(jobs), workers };
         let answers: Vec<_> = loaded.iter().collect();
         answers.into_iter().collect::<Result<(), _>>()?;
+        runtime::trim_memory();
         Ok(Self { pool: Arc::new(pool) })
     }
 
