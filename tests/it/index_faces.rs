@@ -283,3 +283,29 @@ async fn old_model_versions_index_fifteen_and_estimate_the_orientation() {
     assert_eq!(answer["OrientationCorrection"], "ROTATE_90");
     assert_eq!(records(&answer).len(), 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn faces_of_large_photos_are_recognized_large_and_small() {
+    let server = TestServer::start().await;
+    server.collection("people").await;
+    let picture = |person, left, side| Photo::empty(3200, 1000).with(person, 0, left, 40, side);
+    for (name, photo) in [
+        ("large", picture(1, 900, 900)),
+        ("small", picture(2, 2400, 160)),
+        ("both", picture(3, 200, 900).with(4, 0, 2400, 300, 160)),
+    ] {
+        let answer = server
+            .ok("IndexFaces", json!({ "CollectionId": "people", "ExternalImageId": name, "Image": bytes(&photo.jpeg()) }))
+            .await;
+        assert_eq!(records(&answer).len(), if name == "both" { 2 } else { 1 }, "{name}");
+    }
+    for (person, name) in [(1, "large"), (2, "small"), (3, "both"), (4, "both")] {
+        let probe = Photo::of(person, 0).jpeg();
+        let answer = server
+            .ok("SearchFacesByImage", json!({ "CollectionId": "people", "Image": bytes(&probe) }))
+            .await;
+        let best = &answer["FaceMatches"][0];
+        assert_eq!(best["Face"]["ExternalImageId"], name, "person {person}: {answer}");
+        assert!(best["Similarity"].as_f64().unwrap() > 95.0, "person {person}: {best}");
+    }
+}

@@ -33,7 +33,9 @@ pub struct Detection {
 }
 
 impl Detection {
-    fn scaled(&self, factor: f32) -> Self {
+    /// The same face in an image that is `factor` times as large.
+    #[must_use]
+    pub fn scaled(&self, factor: f32) -> Self {
         Self {
             bounding_box: self.bounding_box.scaled(factor),
             landmarks: self.landmarks.map(|point| Point::new(point.x * factor, point.y * factor)),
