@@ -22,6 +22,7 @@ STEPS = {
     "cut-nonfaces": ("recipe.embedder.nonfaces", "cut crops from photos without people"),
     "solve-embedder": ("recipe.embedder.solve", "solve the last layer for damaged faces"),
     "export-embedder": ("recipe.embedder.export", "write the embedder's ONNX"),
+    "quantize-embedder": ("recipe.embedder.quantize", "make it compute with 8-bit integers"),
     "calibrate-embedder": ("recipe.embedder.calibrate", "fit the weights of views and Similarity"),
     "propose": ("recipe.verifier.views", "cut out what detectors find"),
     "train-verifier": ("recipe.verifier.train", "train the verifier on it"),

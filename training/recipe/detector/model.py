@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 STRIDES = (8, 16, 32)
+MIDDLE, SPREAD = 127.5, 64.0
+"""Normalization of pixels 0..255."""
 STEM = (16, 32)
 WIDTHS = (48, 64, 80)
 NECK = 32
@@ -61,7 +65,11 @@ class Detector(nn.Module):
             nn.init.constant_(head[2].bias[4:6], 1.0)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        x = self.stem((x - 127.5) / 64.0)
+        return self.levels((x - MIDDLE) / SPREAD)
+
+    def levels(self, x: Tensor) -> list[Tensor]:
+        """The maps of normalized pixels."""
+        x = self.stem(x)
         levels = []
         for stage, lateral in zip(self.stages, self.lateral):
             x = stage(x)
@@ -72,14 +80,20 @@ class Detector(nn.Module):
 
 
 class Exported(nn.Module):
-    """The detector with YuNet's twelve outputs, as the pack's family `yunet` has them."""
+    """The detector with YuNet's twelve outputs, as the pack's family `yunet` has them.
+
+    The first convolution divides by SPREAD, which spares a pass over the pixels.
+    """
 
     def __init__(self, detector: Detector):
         super().__init__()
-        self.detector = detector
+        self.detector = copy.deepcopy(detector)
+        with torch.no_grad():
+            self.detector.stem[0][0].weight /= SPREAD
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        flat = [level.permute(0, 2, 3, 1).flatten(1, 2) for level in self.detector(x)]
+        levels = self.detector.levels(x - MIDDLE)
+        flat = [level.permute(0, 2, 3, 1).flatten(1, 2) for level in levels]
         parts = []
         for low, high in ((0, 1), (1, 2), (2, 6), (6, 16)):
             for level in flat:
