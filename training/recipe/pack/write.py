@@ -13,7 +13,7 @@ from recipe.detector.yunet import NMS_IOU
 from recipe.pack.card import card
 from recipe.verifier import spec as verifier_spec
 
-VERSION = "0.3.0"
+VERSION = "0.4.0"
 LICENCE = "Apache-2.0 (weights trained on non-commercial research data, see CARD.md)"
 DESCRIPTION = (
     "The project's own detector, verifier, embedder and analyzer, taught by small public models."
