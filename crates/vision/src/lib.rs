@@ -54,7 +54,7 @@ pub enum VisionError {
     #[error("ONNX Runtime was not loaded before the networks")]
     RuntimeNotLoaded,
     #[error(
-        "the ONNX Runtime library {library} cannot be used: {reason}; name one of version 1.22 or newer with --onnxruntime or ORT_DYLIB_PATH"
+        "the ONNX Runtime library {library} cannot be used: {reason}; name one of version 1.23 or newer with --onnxruntime or ORT_DYLIB_PATH"
     )]
     RuntimeUnusable { library: PathBuf, reason: String },
     #[error(transparent)]
