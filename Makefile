@@ -17,7 +17,7 @@ PACKAGER := $(CACHE)/packaging/.complete
 
 .DEFAULT_GOAL := help
 .PHONY: help run build dist release-check book test test-rust test-clients test-recipe test-models \
-    lint doc check models clean \
+    lint doc check licenses models clean \
     bench bench-parts bench-index-faces bench-recognition bench-engine bench-scale bench-side-by-side \
     bench-connections bench-transfer
 
@@ -87,7 +87,9 @@ bench-connections: build
 bench-transfer: build
 	$(PYTHON) benches/transfer.py
 
-check: lint doc ## Licenses, banned and unused dependencies on top of lint and doc
+check: lint doc licenses ## Lints, documentation, licenses
+
+licenses: ## Licenses, banned and unused dependencies
 	cargo install --locked --quiet --root $(CACHE)/tools cargo-deny@0.20.2 cargo-machete@0.9.2
 	$(CACHE)/tools/bin/cargo-deny check licenses bans sources
 	$(CACHE)/tools/bin/cargo-machete

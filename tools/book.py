@@ -27,6 +27,9 @@ def pages() -> list[Path]:
 
 def stage(book: Path) -> None:
     listed = set(pages())
+    written = {file.relative_to(ROOT) for file in DOCS.glob("*.md")} - {Path("docs/SUMMARY.md")}
+    if written - listed:
+        sys.exit(f"docs/SUMMARY.md does not list {', '.join(map(str, written - listed))}")
     for page in listed:
         text = LINK.sub(partial(kept, page, listed, book), (ROOT / page).read_text())
         (book / page).parent.mkdir(parents=True, exist_ok=True)
