@@ -3,14 +3,19 @@
 Under pytest-xdist each worker process starts its own server.
 """
 
+import hashlib
 import os
 import random
+import uuid
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from typing import Any
 from urllib.parse import urlsplit
 
 import boto3
 import pytest
+
+from .control import Control
 
 REGION = "us-east-1"
 MISSING = "install the server with `pip install lookalike`, or set LOOKALIKE_URL to a running one"
@@ -102,3 +107,52 @@ def rekognition(
 ) -> Any:
     """A boto3 client on an empty server. Clients that the code under test makes see the same."""
     return rekognition_client(lookalike_account)
+
+
+@pytest.fixture
+def declare_answer(lookalike_server: Any, lookalike_account: str) -> Iterator[Callable[..., Any]]:
+    """Declares what is in an image, which then nobody looks at; returns the image of a request.
+
+    `declare_answer(faces=[{"person": "ann"}])` makes up an image; `image=` takes your own bytes,
+    and `s3_object="photos/ann/*"` or `external_image_id="ann-*"` others by name. All members of the
+    server's declared answers may be given. They hold for the account of this test and its time.
+    """
+    control = Control(lookalike_server.url)
+
+    def declare(
+        image: bytes | None = None,
+        s3_object: str | None = None,
+        external_image_id: str | None = None,
+        **members: Any,
+    ) -> dict[str, bytes]:
+        content = uuid.uuid4().bytes if image is None else image
+        if s3_object is not None:
+            pattern = {"s3_object": s3_object}
+        elif external_image_id is not None:
+            pattern = {"external_image_id": external_image_id}
+        else:
+            pattern = {"sha256": hashlib.sha256(content).hexdigest()}
+        answer = {"account": lookalike_account, "image": pattern} | members
+        control.call("POST", "/answers", {"answers": [answer]})
+        return {"Bytes": content}
+
+    yield declare
+    control.call("POST", "/reset", {"account": lookalike_account, "keep": ["faults"]})
+
+
+@pytest.fixture
+def inject_fault(
+    lookalike_server: Any, lookalike_account: str
+) -> Callable[..., AbstractContextManager[None]]:
+    """Makes calls of this test fail or slow, for as long as the context lasts.
+
+    `with inject_fault("ThrottlingException", operations=["IndexFaces"], times=2):`; all members of
+    the rules of the server's faults may be given.
+    """
+    control = Control(lookalike_server.url)
+
+    def inject(error: str | None = None, **members: Any) -> AbstractContextManager[None]:
+        rule = {"account": lookalike_account} | members
+        return control.fault(rule | ({"error": error} if error else {}))
+
+    return inject
