@@ -99,7 +99,12 @@ impl<S: AsyncFnMut() -> io::Result<Option<Bytes>>> Reader<S> {
                 return Ok(item);
             }
             if !self.fill_line().await? {
-                return Err(ReadError::CutOff);
+                let is_begun = self.state.header || self.buffer.is_empty();
+                return Err(if is_begun {
+                    ReadError::CutOff
+                } else {
+                    ReadError::Foreign("it has not one whole line".to_owned())
+                });
             }
             let rest = &self.buffer[self.taken..];
             let line = &rest[..line_length(rest).unwrap_or(rest.len())];
