@@ -7,6 +7,7 @@ PYTHON ?= python3
 CACHE := $(CURDIR)/.cache
 VENV := $(CACHE)/venv
 RUNTIME := $(CACHE)/onnxruntime/.complete
+POSTGRES := $(CACHE)/postgres/.complete
 CLIENTS := $(VENV)/.complete
 PEERS := $(CACHE)/peers/.complete
 ENGINE := "$$(ls -t target/release/deps/side_by_side-* | grep -v '\.d$$' | head -1)"
@@ -19,7 +20,7 @@ PACKAGER := $(CACHE)/packaging/.complete
 .PHONY: help run build dist release-check book test test-rust test-clients test-recipe test-models \
     lint doc check licenses models clean \
     bench bench-parts bench-index-faces bench-recognition bench-engine bench-scale bench-side-by-side \
-    bench-connections bench-transfer
+    bench-connections bench-transfer bench-cluster
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -44,7 +45,7 @@ book: ## Build the documents as a site in dist/book; needs mdBook: `cargo instal
 
 test: test-rust test-clients ## Run every test
 
-test-rust: $(RUNTIME)
+test-rust: $(RUNTIME) $(POSTGRES)
 	cargo test --locked --workspace
 
 test-clients: $(RUNTIME) $(CLIENTS) $(NODE_CLIENT)
@@ -71,6 +72,9 @@ bench-index-faces: build $(CLIENTS)
 
 bench-recognition: build $(CLIENTS)
 	$(VENV)/bin/python benches/recognition.py
+
+bench-cluster: $(POSTGRES) ## Two nodes over one PostgreSQL server beside SQLite
+	cargo bench --locked --bench cluster
 
 bench-engine: $(PEERS)
 	cargo build --release --locked --bench side_by_side
@@ -110,6 +114,10 @@ clean: ## Delete everything that was built or fetched
 
 $(RUNTIME): tools/onnxruntime.txt tools/fetch_onnxruntime.py
 	$(PYTHON) tools/fetch_onnxruntime.py $(dir $@)
+	@touch $@
+
+$(POSTGRES): tools/postgres.txt tools/fetch_postgres.py
+	$(PYTHON) tools/fetch_postgres.py $(dir $@)
 	@touch $@
 
 $(CLIENTS): tests/clients/requirements.txt

@@ -151,7 +151,7 @@ async fn search(store: &Arc<Sqlite>, collection: &Collection) {
     for title in ["first", "second"] {
         let start = Instant::now();
         let hits = gallery
-            .search(collection.key, Kind::Faces, &query, 0.35, 80)
+            .search(collection, Kind::Faces, &query, 0.35, 80)
             .await
             .expect("an answer")
             .len();

@@ -94,6 +94,7 @@ impl App {
         let encoded = plan.encoded();
         let sink: Arc<dyn ChangeSink> = gallery.clone();
         store.subscribe(&sink);
+        gallery.sweep();
         let telemetry = Arc::new(Telemetry::new(config.telemetry.clone(), packs.served().pack()));
         let sink: Arc<dyn ChangeSink> = telemetry.clone();
         store.subscribe(&sink);

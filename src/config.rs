@@ -70,6 +70,14 @@ pub enum Command {
     Enroll(Box<EnrollCommand>),
     /// Print what sends a shell's AWS SDKs here: eval "$(lookalike env)".
     Env(EnvCommand),
+    /// Copy a data folder that no server is using into a PostgreSQL database, and verify the copy. Run
+    /// again after an interruption, it goes on where it ended.
+    Migrate {
+        /// Folder of the database to copy.
+        from: PathBuf,
+        /// Address of the database that gets it: postgres://USER:PASSWORD@HOST:PORT/DATABASE.
+        to: String,
+    },
     /// List, fetch and verify model packs.
     #[command(subcommand)]
     Models(ModelsCommand),
@@ -82,8 +90,9 @@ pub struct ServeConfig {
     /// takes a free one.
     #[arg(long, env = "LOOKALIKE_LISTEN", default_value = "127.0.0.1:9340", value_parser = parse_listen)]
     pub listen: SocketAddr,
-    /// Folder of the database, or `:memory:` to keep nothing.
-    #[arg(long, env = "LOOKALIKE_DATA", default_value_t = default_data())]
+    /// Folder of the database; the address of a PostgreSQL database that several servers may share,
+    /// postgres://USER:PASSWORD@HOST:PORT,HOST:PORT/DATABASE; or `:memory:` to keep nothing.
+    #[arg(long, env = "LOOKALIKE_DATA", hide_env_values = true, default_value_t = default_data())]
     pub data: String,
     /// TOML file of collections, users and folders of images that are made at start.
     #[arg(long, env = "LOOKALIKE_SEED", value_name = "FILE")]

@@ -22,6 +22,7 @@ pub mod installation;
 mod listen;
 pub mod logging;
 pub mod memory;
+pub mod migrate;
 pub mod objects;
 pub mod operations;
 pub mod packs;

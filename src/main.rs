@@ -8,7 +8,7 @@ use clap::{CommandFactory as _, Parser as _};
 use lookalike::admin::health;
 use lookalike::config::{Cli, Command, ServeConfig};
 use lookalike::{
-    backup, catalog, check, enroll, environment, logging, seed, server, shell, transfer,
+    backup, catalog, check, enroll, environment, logging, migrate, seed, server, shell, transfer,
 };
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
@@ -59,6 +59,7 @@ async fn run(cli: Cli) -> Result<(), AnyError> {
             Ok(())
         }
         Some(Command::Enroll(command)) => enroll::run(*command).await.map_err(Into::into),
+        Some(Command::Migrate { from, to }) => migrate::run(&from, &to).await.map_err(Into::into),
         Some(Command::Models(command)) => catalog::run(command).await.map_err(Into::into),
     }
 }

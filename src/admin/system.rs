@@ -130,7 +130,7 @@ impl Settings {
         Self {
             listen: config.listen.to_string(),
             admin_listen: config.admin.admin_listen.map(|address| address.to_string()),
-            data: config.data.clone(),
+            data: lookalike_store::shown(&config.data),
             auth: if is_open { "open" } else { "verify" },
             s3: config.api.s3.to_string(),
             face_model_version: config.api.face_model_version.clone(),

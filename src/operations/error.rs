@@ -26,8 +26,16 @@ impl From<ApiError> for OperationError {
 
 impl From<SearchError> for OperationError {
     fn from(error: SearchError) -> Self {
-        Self(ApiError::internal(error))
+        match error {
+            SearchError::Load(error) if error.is_transient() => Self(unavailable(error)),
+            error => Self(ApiError::internal(error)),
+        }
     }
+}
+
+/// A failure that passes by itself: SDKs wait a little and try again.
+fn unavailable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> ApiError {
+    ApiError::throttled().because(error)
 }
 
 /// AWS publishes no texts for the errors of users and quotas.
@@ -51,6 +59,7 @@ impl From<StoreError> for OperationError {
                 ErrorCode::IdempotentParameterMismatchException,
                 format!("The ClientRequestToken: {token} you have supplied is already in use."),
             ),
+            failure if failure.is_transient() => unavailable(failure),
             failure => ApiError::internal(failure),
         })
     }

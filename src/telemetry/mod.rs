@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use aws_json::{Outcome, Record};
 use http::HeaderName;
-use lookalike_store::{Change as StoreChange, ChangeSink};
+use lookalike_store::{Change as StoreChange, ChangeSink, Step};
 use lookalike_vision::Pack;
 use metrics::Metrics;
 
@@ -76,7 +76,7 @@ impl Telemetry {
 }
 
 impl ChangeSink for Telemetry {
-    fn committed(&self, _changes: &[StoreChange]) {}
+    fn committed(&self, _changes: &[StoreChange], _step: Option<Step>) {}
 
     fn flushed(&self, writes: usize, took: Duration) {
         self.metrics.store.committed(writes, took);

@@ -18,6 +18,8 @@ mod faults;
 mod hostile;
 mod index_faces;
 mod list_faces;
+mod migrate;
+mod nodes;
 mod packs;
 mod search_faces;
 mod seed;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use super::rows::CollectionKey;
+use super::rows::{CollectionKey, Revision};
 
 /// A face as the search keeps it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FaceVector {
-    /// The face's row, unique over all collections and never used again.
+    /// The face's row, unique within its collection and never used again.
     pub row: i64,
     /// Unit length.
     pub vector: Vec<f32>,
@@ -42,11 +42,31 @@ impl Change {
     }
 }
 
+/// From which state to which a commit took the one collection that it changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Step {
+    pub collection: CollectionKey,
+    pub from: Revision,
+    pub to: Revision,
+}
+
+/// What changed in a collection since a state of it, by row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Since<T> {
+    /// The state that the rows are of.
+    pub to: Revision,
+    pub rows: Vec<(i64, Option<T>)>,
+}
+
 /// Takes committed changes.
 pub trait ChangeSink: Send + Sync {
-    /// Called in commit order, after the changes are durable and before the writes that made them
-    /// are answered. Writes wait for it, so it must be quick and must not block.
-    fn committed(&self, changes: &[Change]);
+    /// Called in the commit order of each collection, after the changes are durable and before the
+    /// writes that made them are answered. Writes wait for it, so it must be quick and must not
+    /// block.
+    ///
+    /// Without a step, every write to the collections passes this store. With one, other nodes may
+    /// write between two calls: a copy that is not at [`Step::from`] catches up by itself.
+    fn committed(&self, changes: &[Change], step: Option<Step>);
 
     /// Called after each transaction with what it held and how long it took, flush included.
     fn flushed(&self, _writes: usize, _took: Duration) {}

@@ -54,6 +54,12 @@ pub enum StoreError {
     /// Imported rows do not fit together; nothing of the call was kept.
     #[error("{0}")]
     InvalidImport(String),
+    /// The connection to the engine broke in the commit: the write was kept or it was not.
+    #[error(
+        "the connection to the database broke in a commit, and whether it was kept could not be \
+         found out: do the call again"
+    )]
+    OutcomeUnknown,
     /// The engine failed; nothing of the call was kept.
     #[error("{failure}")]
     Database { failure: Failure, source: Arc<dyn Error + Send + Sync> },
@@ -82,7 +88,46 @@ pub enum Failure {
     Corrupt,
     Io,
     Busy,
+    Unreachable,
     Other,
+}
+
+impl StoreError {
+    /// Whether the same call may succeed a little later, with nobody doing anything but wait.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            Self::OutcomeUnknown
+                | Self::Database { failure: Failure::Busy | Failure::Unreachable, .. }
+        )
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::PoolClosed => Self::Closed,
+            error => Self::Database { failure: Failure::of(&error), source: Arc::new(error) },
+        }
+    }
+}
+
+impl Failure {
+    /// What an error of either engine's driver means.
+    pub(crate) fn of(error: &sqlx::Error) -> Self {
+        match error {
+            sqlx::Error::Database(error) => {
+                match error.try_downcast_ref::<sqlx::postgres::PgDatabaseError>() {
+                    Some(error) => crate::postgres::classify(error.code()),
+                    None => crate::sqlite::classify(error.code().as_deref()),
+                }
+            }
+            sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => {
+                Self::Unreachable
+            }
+            _ => Self::Other,
+        }
+    }
 }
 
 impl fmt::Display for Entity {
@@ -118,6 +163,10 @@ impl fmt::Display for Failure {
                 "the database could not be read or written: check the disk and the data directory"
             }
             Self::Busy => "another program holds the database",
+            Self::Unreachable => {
+                "the database cannot be reached, or none of its hosts is the primary: check that it \
+                 runs and that --data names all of its hosts"
+            }
             Self::Other => "the database failed",
         })
     }

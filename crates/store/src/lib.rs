@@ -1,38 +1,65 @@
 //! Where collections, faces, users and tags are kept.
 //!
 //! [`Store`] is the contract: every call is one atomic unit, and a write that has answered is
-//! durable and was handed to the [`ChangeSink`]s. [`Sqlite`] is the embedded engine.
+//! durable and was handed to the [`ChangeSink`]s. [`Sqlite`] is the embedded engine; [`Postgres`] is
+//! the one that several nodes share.
 
 mod change;
+mod checksums;
+mod clock;
 mod duplicates;
 mod error;
+mod open_error;
+mod ownership;
+mod postgres;
 mod rows;
+mod sinks;
 mod sqlite;
 mod tenant;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod transfer;
 
 use async_trait::async_trait;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use uuid::Uuid;
 
-pub use change::{Change, ChangeSink, FaceVector};
+pub use change::{Change, ChangeSink, FaceVector, Since, Step};
+pub use clock::Clock;
 pub use error::{Entity, Failure, Quota, StoreError, StoreResult};
 pub use rows::{
     AssociateFaces, Association, AssociationFailure, BoundingBox, Collection, CollectionKey,
     DisassociateFaces, Disassociation, DisassociationFailure, Face, FaceDeletion, FaceFilter,
-    Idempotency, IndexFaces, NewCollection, NewFace, PackId, Similarity, TenantTotals, User,
+    Idempotency, IndexFaces, NewCollection, NewFace, PackId, Revision, Similarity, TenantTotals,
+    User,
 };
 
-pub use sqlite::{Backup, BackupError, Clock, Location, OpenError, Report, Sqlite, backup, check};
+pub use open_error::OpenError;
+pub use postgres::{Address, Postgres};
+pub use sqlite::{Backup, BackupError, Location, Report, Sqlite, backup, check};
 
-/// Opens the store of that location: a folder, or `:memory:` for one that keeps nothing.
+/// Opens the store of that location: a folder, `:memory:` for one that keeps nothing, or the
+/// address of a database that begins with `postgres://`.
 pub async fn open(location: &str) -> Result<Arc<dyn Store>, OpenError> {
+    if Address::is_one(location) {
+        return Ok(Arc::new(Postgres::open(&location.parse()?).await?));
+    }
     let location = match location {
         ":memory:" => Location::Memory,
         folder => Location::Directory(folder.into()),
     };
     Ok(Arc::new(Sqlite::open(&location).await?))
+}
+
+/// A location as anybody may read it: without the password of a database.
+pub fn shown(location: &str) -> String {
+    if !Address::is_one(location) {
+        return location.to_owned();
+    }
+    location
+        .parse()
+        .map_or_else(|_| "postgres://".to_owned(), |address: Address| address.to_string())
 }
 
 pub use crate::tenant::{Scope, Tenant};
@@ -57,22 +84,49 @@ pub trait VectorSource: Send + Sync {
     async fn collection_by_key(&self, key: CollectionKey) -> StoreResult<Option<Collection>>;
 
     /// Shows every face of a collection to `visit`, as its row and unit vector, in ascending order
-    /// of row. A change that is committed meanwhile may be shown or not, each face by itself; sinks
-    /// get it.
+    /// of row, and returns the state that was shown. Where every write passes this store, a change
+    /// that is committed meanwhile may be shown or not, each face by itself; sinks get it.
     async fn load_faces(
         &self,
         collection: CollectionKey,
         visit: &mut FaceVisitor<'_>,
-    ) -> StoreResult<()>;
+    ) -> StoreResult<Revision>;
 
-    /// Shows every user with faces to `visit`, as the user's row and the vectors of its faces in
-    /// the order of their rows. A change that is committed meanwhile may be shown or not, each user
-    /// by itself; sinks get it.
+    /// The same of every user with faces, as the user's row and the vectors of its faces in the
+    /// order of their rows.
     async fn load_users(
         &self,
         collection: CollectionKey,
         visit: &mut UserVisitor<'_>,
-    ) -> StoreResult<()>;
+    ) -> StoreResult<Revision>;
+
+    /// The faces that changed since a state, as they are now: the vector, or none for one that is
+    /// gone. None when that is not known, or so many that loading the collection is as quick.
+    async fn faces_since(
+        &self,
+        _collection: CollectionKey,
+        _since: Revision,
+    ) -> StoreResult<Option<Since<Vec<f32>>>> {
+        Ok(None)
+    }
+
+    /// The same of users, with the vectors of their faces.
+    async fn users_since(
+        &self,
+        _collection: CollectionKey,
+        _since: Revision,
+    ) -> StoreResult<Option<Since<Vec<Vec<f32>>>>> {
+        Ok(None)
+    }
+
+    /// The states of those of these collections that are there; none where every write passes this
+    /// store, so that sinks get all.
+    async fn revisions(
+        &self,
+        _collections: &[CollectionKey],
+    ) -> StoreResult<Option<HashMap<CollectionKey, Revision>>> {
+        Ok(None)
+    }
 }
 
 /// A place for collections, faces, users and tags.

@@ -44,6 +44,19 @@ pub struct Collection {
     pub created_at: i64,
     pub face_count: u64,
     pub user_count: u64,
+    /// Which of its states this is.
+    pub revision: Revision,
+}
+
+/// Names a state of a collection, where several nodes write to one database; the default where one
+/// process does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Revision {
+    /// Rises by one with each commit.
+    pub version: i64,
+    /// Drawn by the commit: tells apart two histories that have the same version, as after the loss
+    /// of a primary whose last commits no replica had.
+    pub nonce: i64,
 }
 
 /// What the collections of a tenant hold together.
@@ -107,7 +120,7 @@ pub struct NewFace {
 /// A face as it is kept.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Face {
-    /// What the search calls it.
+    /// What the search calls it; unique within its collection.
     pub row: i64,
     pub face_id: Uuid,
     pub image_id: Uuid,

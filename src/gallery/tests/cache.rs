@@ -8,12 +8,26 @@ use crate::gallery::{Gallery, Kind, SearchError};
 use lookalike_search::testing::{ids, scattered};
 use lookalike_search::user_vector;
 use lookalike_store::{
-    Change, ChangeSink, Collection, CollectionKey, FaceVector, FaceVisitor, PackId, StoreError,
-    StoreResult, UserVisitor, VectorSource,
+    Change, ChangeSink, Collection, CollectionKey, FaceVector, FaceVisitor, PackId, Revision,
+    StoreError, StoreResult, UserVisitor, VectorSource,
 };
 
 const COLLECTION: CollectionKey = CollectionKey(7);
 const DIMENSION: usize = 32;
+
+/// What a look-up of a collection gives.
+fn looked_up(key: CollectionKey) -> Collection {
+    Collection {
+        key,
+        name: "staff".to_owned(),
+        model_version: "7.0".to_owned(),
+        pack: PackId { name: "default".to_owned(), version: "1".to_owned() },
+        created_at: 0,
+        face_count: 0,
+        user_count: 0,
+        revision: Revision::default(),
+    }
+}
 
 /// A store in a map, whose loads are slow enough for writes to come between.
 #[derive(Default)]
@@ -32,17 +46,17 @@ impl VectorSource for Shelf {
             return Ok(None);
         }
         Ok(Some(Collection {
-            key,
-            name: "staff".to_owned(),
-            model_version: "7.0".to_owned(),
-            pack: PackId { name: "default".to_owned(), version: "1".to_owned() },
-            created_at: 0,
             face_count: self.faces.lock().unwrap().len() as u64,
             user_count: self.users.lock().unwrap().len() as u64,
+            ..looked_up(key)
         }))
     }
 
-    async fn load_faces(&self, _: CollectionKey, visit: &mut FaceVisitor<'_>) -> StoreResult<()> {
+    async fn load_faces(
+        &self,
+        _: CollectionKey,
+        visit: &mut FaceVisitor<'_>,
+    ) -> StoreResult<Revision> {
         self.loads.fetch_add(1, Relaxed);
         if self.failures.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_ok() {
             return Err(StoreError::Closed);
@@ -52,16 +66,20 @@ impl VectorSource for Shelf {
             tokio::task::yield_now().await;
             visit(row, &vector);
         }
-        Ok(())
+        Ok(Revision::default())
     }
 
-    async fn load_users(&self, _: CollectionKey, visit: &mut UserVisitor<'_>) -> StoreResult<()> {
+    async fn load_users(
+        &self,
+        _: CollectionKey,
+        visit: &mut UserVisitor<'_>,
+    ) -> StoreResult<Revision> {
         let snapshot = self.users.lock().unwrap().clone();
         for (user, faces) in snapshot {
             tokio::task::yield_now().await;
             visit(user, &faces);
         }
-        Ok(())
+        Ok(Revision::default())
     }
 }
 
@@ -104,7 +122,7 @@ impl World {
                 self.shelf.dropped.store(true, Relaxed);
             }
         }
-        self.gallery.committed(&[change]);
+        self.gallery.committed(&[change], None);
     }
 
     fn add(&self, row: i64, vector: &[f32]) {
@@ -119,7 +137,11 @@ impl World {
     }
 
     async fn search(&self, kind: Kind, vector: &[f32], min_cosine: f32, k: usize) -> Vec<i64> {
-        ids(&self.gallery.search(COLLECTION, kind, vector, min_cosine, k).await.unwrap())
+        ids(&self
+            .gallery
+            .search(&looked_up(COLLECTION), kind, vector, min_cosine, k)
+            .await
+            .unwrap())
     }
 }
 
@@ -223,7 +245,8 @@ async fn a_failed_load_is_tried_again() {
     let world = World::over(Arc::default());
     world.add(1, &vectors[0]);
     world.shelf.failures.store(1, Relaxed);
-    let failed = world.gallery.search(COLLECTION, Kind::Faces, &vectors[0], 0.0, 1).await;
+    let failed =
+        world.gallery.search(&looked_up(COLLECTION), Kind::Faces, &vectors[0], 0.0, 1).await;
     assert!(matches!(failed, Err(SearchError::Load(_))));
     assert_eq!(world.search(Kind::Faces, &vectors[0], 0.0, 1).await, [1]);
 }
@@ -235,7 +258,10 @@ async fn what_was_not_searched_for_long_makes_room() {
     shelf.faces.lock().unwrap().extend((0i64..).zip(vectors.iter().cloned()));
     let gallery = Gallery::new(Arc::clone(&shelf) as Arc<dyn VectorSource>, 2).unwrap();
     let search = async |gallery: &Gallery, key| {
-        ids(&gallery.search(CollectionKey(key), Kind::Faces, &vectors[3], 0.999, 1).await.unwrap())
+        ids(&gallery
+            .search(&looked_up(CollectionKey(key)), Kind::Faces, &vectors[3], 0.999, 1)
+            .await
+            .unwrap())
     };
     assert_eq!(search(&gallery, 1).await, [3]);
     let one = gallery.size().bytes;
@@ -267,7 +293,8 @@ async fn a_panic_in_memory_is_mended_from_the_store() {
     // More components than an arena takes: it panics on the first of them.
     world.add(1, &vec![0.001; 1 << 20]);
     world.add(2, &vectors[0]);
-    let broken = world.gallery.search(COLLECTION, Kind::Faces, &vectors[0], 0.0, 1).await;
+    let broken =
+        world.gallery.search(&looked_up(COLLECTION), Kind::Faces, &vectors[0], 0.0, 1).await;
     assert!(matches!(broken, Err(SearchError::Abandoned(_))), "{broken:?}");
     world.remove(1);
     assert_eq!(world.search(Kind::Faces, &vectors[0], 0.999, 5).await, [2]);
@@ -280,6 +307,6 @@ async fn a_query_of_another_dimension_is_refused() {
     let world = World::over(Arc::default());
     let vectors = scattered(1, DIMENSION);
     world.add(1, &vectors[0]);
-    let refused = world.gallery.search(COLLECTION, Kind::Faces, &[1.0], 0.0, 1).await;
+    let refused = world.gallery.search(&looked_up(COLLECTION), Kind::Faces, &[1.0], 0.0, 1).await;
     assert!(matches!(refused, Err(SearchError::Vector(_))));
 }

@@ -191,7 +191,7 @@ async fn best<T: Searched>(
     for _ in 0..MOST_SCANS {
         // One more where the searched row itself will be among the hits.
         let asked = options.most + usize::from(options.except.is_some()) + gone;
-        let hits = gallery.search(collection.key, T::KIND, probe, floor, asked);
+        let hits = gallery.search(collection, T::KIND, probe, floor, asked);
         let hits = hits.instrument(stage::search()).await?;
         let found_all = hits.len() < asked;
         let rows: Vec<i64> =

@@ -128,7 +128,7 @@ impl Context {
         }
         let Some(user_id) = &face.user_id else { return Ok(None) };
         match store.user(key, user_id).await? {
-            Some(user) => Ok(self.app.gallery.vector(key, Kind::Users, user.row).await?),
+            Some(user) => Ok(self.app.gallery.vector(collection, Kind::Users, user.row).await?),
             None => Ok(None),
         }
     }

@@ -108,12 +108,7 @@ async fn like_user(
         .instrument(stage::store())
         .await?
         .ok_or_else(|| ApiError::user_not_found(user_id.as_str()))?;
-    match app
-        .gallery
-        .vector(collection.key, Kind::Users, user.row)
-        .instrument(stage::search())
-        .await?
-    {
+    match app.gallery.vector(collection, Kind::Users, user.row).instrument(stage::search()).await? {
         Some(vector) => {
             matches::users(context, searchable, &vector, options.except(user.row)).await
         }

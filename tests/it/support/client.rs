@@ -144,6 +144,21 @@ impl Client {
         serde_json::from_str(&body).ok()
     }
 
+    /// Calls an operation that has to succeed or to fail in a way that SDKs try again after.
+    pub async fn attempt(&self, operation: &str, input: &Value) -> Option<Value> {
+        let target = format!("RekognitionService.{operation}");
+        let request = self
+            .http
+            .post(&self.url)
+            .header("x-amz-target", target)
+            .header("content-type", "application/x-amz-json-1.1");
+        let response = request.body(input.to_string()).send().await.ok()?;
+        let status = response.status();
+        let body = response.text().await.ok()?;
+        assert!(status == 200 || status.is_server_error(), "{operation}: {status} {body}");
+        if status == 200 { serde_json::from_str(&body).ok() } else { None }
+    }
+
     /// Calls an operation that has to succeed.
     pub async fn ok(&self, operation: &str, input: Value) -> Value {
         let reply = self.call(operation, input).await;

@@ -6,18 +6,15 @@ use async_trait::async_trait;
 use sqlx::sqlite::SqliteConnection;
 use uuid::Uuid;
 
-use super::checksums::decode;
-use super::faces::{distinct, json_of_ids, json_of_rows};
+use super::faces::{json_of_ids, json_of_rows};
 use super::tokens::Operation;
 use super::users;
 use super::writer::{Transaction, Write};
-use crate::MAX_FACES_PER_USER;
 use crate::change::Change;
-use crate::error::{Quota, StoreError, StoreResult};
-use crate::rows::{
-    AssociateFaces, Association, AssociationFailure, CollectionKey, DisassociateFaces,
-    Disassociation, DisassociationFailure,
-};
+use crate::checksums::decode;
+use crate::error::StoreResult;
+use crate::ownership::{self, Candidate, distinct};
+use crate::rows::{AssociateFaces, Association, CollectionKey, DisassociateFaces, Disassociation};
 
 const CANDIDATES: &str = "SELECT f.face_id, f.id, f.user, u.user_id, v.vector, v.checksum
     FROM json_each(?2) wanted CROSS JOIN faces f ON f.collection = ?1 AND f.face_id = unhex(wanted.value)
@@ -30,14 +27,6 @@ const VECTORS_OF_USER: &str =
 #[cfg(test)]
 pub(super) const QUERIES: &[&str] = &[CANDIDATES, VECTORS_OF_USER];
 
-/// A face that a request names.
-struct Candidate {
-    row: i64,
-    /// Row and id of the user whose face it is.
-    owner: Option<(i64, String)>,
-    vector: Vec<f32>,
-}
-
 type CandidateColumns = (Uuid, i64, Option<i64>, Option<String>, Vec<u8>, Option<i64>);
 
 async fn candidates(
@@ -47,7 +36,7 @@ async fn candidates(
 ) -> StoreResult<HashMap<Uuid, Candidate>> {
     let found: Vec<CandidateColumns> = sqlx::query_as(CANDIDATES)
         .bind(collection.0)
-        .bind(json_of_ids(face_ids))
+        .bind(json_of_ids(&distinct(face_ids)))
         .fetch_all(connection)
         .await?;
     let candidate = |(face_id, row, user, user_id, vector, stored): CandidateColumns| {
@@ -103,46 +92,13 @@ impl Write for AssociateFaces {
 
     async fn apply(&self, transaction: &mut Transaction<'_>) -> StoreResult<Association> {
         let user = users::expect(transaction.connection, &self.collection, &self.user_id).await?;
-        let mut vectors = vectors_of_user(transaction.connection, user.row).await?;
-        let face_ids = distinct(&self.face_ids);
-        let mut candidates =
-            candidates(transaction.connection, self.collection.key, &face_ids).await?;
-        let mut outcome =
-            Association { associated: Vec::new(), unsuccessful: Vec::new(), is_active: false };
-        let mut gained = Vec::new();
-        for face_id in face_ids {
-            let failure = match candidates.remove(&face_id) {
-                None => AssociationFailure::FaceNotFound,
-                Some(Candidate { owner: Some((owner, _)), .. }) if owner == user.row => continue,
-                Some(Candidate { owner: Some((_, user_id)), .. }) => {
-                    AssociationFailure::AssociatedToADifferentUser(user_id)
-                }
-                Some(Candidate { row, owner: None, vector }) => {
-                    let similarity = if vectors.is_empty() {
-                        None
-                    } else {
-                        Some((self.similarity)(&vectors, &vector))
-                    };
-                    match similarity.filter(|similarity| *similarity < self.threshold) {
-                        Some(low) => AssociationFailure::LowMatchConfidence(low),
-                        None if vectors.len() >= MAX_FACES_PER_USER => {
-                            return Err(StoreError::Quota(Quota::FacesPerUser));
-                        }
-                        None => {
-                            vectors.push(vector);
-                            gained.push(row);
-                            outcome.associated.push(face_id);
-                            continue;
-                        }
-                    }
-                }
-            };
-            outcome.unsuccessful.push((face_id, failure));
-        }
+        let vectors = vectors_of_user(transaction.connection, user.row).await?;
+        let candidates =
+            candidates(transaction.connection, self.collection.key, &self.face_ids).await?;
+        let (outcome, gained) = ownership::associate(self, &user, vectors, candidates)?;
         if !gained.is_empty() {
             hand_over(transaction, self.collection.key, user.row, Some(user.row), &gained).await?;
         }
-        outcome.is_active = !vectors.is_empty();
         Ok(outcome)
     }
 }
@@ -161,36 +117,12 @@ impl Write for DisassociateFaces {
 
     async fn apply(&self, transaction: &mut Transaction<'_>) -> StoreResult<Disassociation> {
         let user = users::expect(transaction.connection, &self.collection, &self.user_id).await?;
-        let face_ids = distinct(&self.face_ids);
-        let mut candidates =
-            candidates(transaction.connection, self.collection.key, &face_ids).await?;
-        let mut outcome = Disassociation {
-            disassociated: Vec::new(),
-            unsuccessful: Vec::new(),
-            is_active: false,
-        };
-        let mut lost = Vec::new();
-        for face_id in face_ids {
-            match candidates.remove(&face_id) {
-                None => outcome.unsuccessful.push((face_id, DisassociationFailure::FaceNotFound)),
-                Some(Candidate { owner: None, .. }) => {}
-                Some(Candidate { row, owner: Some((owner, user_id)), .. }) => {
-                    if owner == user.row {
-                        lost.push(row);
-                        outcome.disassociated.push(face_id);
-                    } else {
-                        outcome.unsuccessful.push((
-                            face_id,
-                            DisassociationFailure::AssociatedToADifferentUser(user_id),
-                        ));
-                    }
-                }
-            }
-        }
+        let candidates =
+            candidates(transaction.connection, self.collection.key, &self.face_ids).await?;
+        let (outcome, lost) = ownership::disassociate(self, &user, candidates);
         if !lost.is_empty() {
             hand_over(transaction, self.collection.key, user.row, None, &lost).await?;
         }
-        outcome.is_active = user.face_count > lost.len() as u64;
         Ok(outcome)
     }
 }

@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 use sqlx::ConnectOptions as _;
 use sqlx::sqlite::SqliteConnectOptions;
 
-use super::error::classify;
 use super::folder::{DATABASE, Folder, private_file};
-use super::open::OpenError;
 use crate::error::Failure;
+use crate::open_error::OpenError;
 
 /// What a copy holds.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,7 +35,7 @@ pub enum BackupError {
 
 impl From<sqlx::Error> for BackupError {
     fn from(source: sqlx::Error) -> Self {
-        Self::Copy { failure: classify(&source), source }
+        Self::Copy { failure: Failure::of(&source), source }
     }
 }
 

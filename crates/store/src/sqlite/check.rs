@@ -7,9 +7,10 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Row as _};
 use uuid::Uuid;
 
-use super::checksums::checksum;
 use super::folder::Folder;
-use super::open::{MIGRATIONS, OpenError};
+use super::open::MIGRATIONS;
+use crate::checksums::checksum;
+use crate::open_error::{OpenError, latest};
 
 /// What a folder holds, and what is wrong with it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -59,7 +60,7 @@ pub async fn check(path: &Path) -> Result<Report, OpenError> {
         // What is read from a broken tree would be more confusing than helpful.
         return Ok(report);
     }
-    let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
+    let known = latest(&MIGRATIONS);
     let found: i64 = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
         .fetch_one(&mut connection)
         .await?;

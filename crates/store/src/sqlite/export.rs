@@ -7,11 +7,11 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{FromRow as _, Row as _, SqlitePool};
 use tokio::sync::mpsc;
 
-use super::checksums::decode;
 use super::collections;
 use super::open::pool;
 use super::rows::FaceRow;
 use super::tags;
+use crate::checksums::decode;
 use crate::error::{StoreError, StoreResult};
 use crate::rows::{CollectionKey, Face};
 use crate::tenant::Tenant;

@@ -1,7 +1,7 @@
 //! Faces: kept, listed, found and deleted.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
@@ -9,14 +9,15 @@ use sqlx::sqlite::SqliteConnection;
 use sqlx::{QueryBuilder, Sqlite, SqlitePool};
 use uuid::Uuid;
 
-use super::checksums::checksum;
 use super::collections::{add_to_counts, counts};
 use super::rows::FaceRow;
 use super::writer::{Transaction, Write};
 use crate::MAX_FACES_PER_COLLECTION;
 use crate::change::{Change, FaceVector};
+use crate::checksums::checksum;
 use crate::duplicates::renumber;
 use crate::error::{Quota, StoreError, StoreResult};
+use crate::ownership::distinct;
 use crate::rows::{
     BoundingBox, Collection, CollectionKey, Face, FaceDeletion, FaceFilter, IndexFaces, NewFace,
 };
@@ -81,12 +82,6 @@ pub(super) fn json_of_ids(face_ids: &[Uuid]) -> String {
 pub(super) fn json_of_rows(rows: &[i64]) -> String {
     let list: Vec<String> = rows.iter().map(i64::to_string).collect();
     format!("[{}]", list.join(","))
-}
-
-/// The ids without repetition, in the order of their first mention.
-pub(super) fn distinct(face_ids: &[Uuid]) -> Vec<Uuid> {
-    let mut seen = HashSet::with_capacity(face_ids.len());
-    face_ids.iter().copied().filter(|id| seen.insert(*id)).collect()
 }
 
 pub(super) async fn by_rows(

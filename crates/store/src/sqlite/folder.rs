@@ -9,8 +9,8 @@ use std::os::unix::fs::{
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::open::OpenError;
 use crate::error::{Failure, StoreError, StoreResult};
+use crate::open_error::OpenError;
 
 pub(super) const DATABASE: &str = "lookalike.sqlite3";
 const LOG: &str = "lookalike.sqlite3-wal";

@@ -5,8 +5,8 @@ use futures_util::TryStreamExt;
 use sqlx::{Row, SqlitePool};
 use uuid::Uuid;
 
-use super::checksums::{decode, decode_into};
 use crate::change::FaceVector;
+use crate::checksums::{decode, decode_into};
 use crate::error::StoreResult;
 use crate::rows::CollectionKey;
 use crate::{FaceVisitor, UserVisitor};

@@ -33,7 +33,7 @@ mod tests;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use sqlx::SqlitePool;
@@ -42,7 +42,8 @@ use uuid::Uuid;
 
 pub use backup::{Backup, BackupError, backup};
 pub use check::{Report, check};
-pub use open::{Location, OpenError};
+pub(crate) use error::classify;
+pub use open::Location;
 
 use super::change::{ChangeSink, FaceVector};
 use super::error::StoreResult;
@@ -50,6 +51,9 @@ use super::rows::{
     AssociateFaces, Association, Collection, CollectionKey, DisassociateFaces, Disassociation,
     Face, FaceDeletion, FaceFilter, Idempotency, IndexFaces, NewCollection, TenantTotals, User,
 };
+use crate::clock::{self, Clock};
+use crate::open_error::OpenError;
+use crate::rows::Revision;
 use crate::tenant::{Scope, Tenant};
 use crate::transfer::{Export, Import, NewImport, Transfer, TransferRows};
 use crate::{FaceVisitor, Store, UserVisitor, VectorSource};
@@ -59,9 +63,6 @@ use writer::{Probe, Writer};
 
 /// How long a finding about readiness stands: each costs a flush to disk.
 const READINESS_LASTS: Duration = Duration::from_secs(1);
-
-/// The time in milliseconds since 1970-01-01 UTC.
-pub type Clock = Arc<dyn Fn() -> i64 + Send + Sync>;
 
 /// A store in a `SQLite` database.
 pub struct Sqlite {
@@ -78,12 +79,7 @@ impl Sqlite {
     /// Opens the database, makes or upgrades its schema, and keeps other servers out of it until
     /// the store is closed or dropped.
     pub async fn open(location: &Location) -> Result<Self, OpenError> {
-        let system = || {
-            SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |passed| passed.as_millis() as i64)
-        };
-        Self::open_with_clock(location, Arc::new(system)).await
+        Self::open_with_clock(location, clock::system()).await
     }
 
     /// As [`Self::open`], with another source of time.
@@ -305,16 +301,18 @@ impl VectorSource for Sqlite {
         &self,
         collection: CollectionKey,
         visit: &mut FaceVisitor<'_>,
-    ) -> StoreResult<()> {
-        load::faces(&self.readers, collection, visit).await
+    ) -> StoreResult<Revision> {
+        load::faces(&self.readers, collection, visit).await?;
+        Ok(Revision::default())
     }
 
     async fn load_users(
         &self,
         collection: CollectionKey,
         visit: &mut UserVisitor<'_>,
-    ) -> StoreResult<()> {
-        load::users(&self.readers, collection, visit).await
+    ) -> StoreResult<Revision> {
+        load::users(&self.readers, collection, visit).await?;
+        Ok(Revision::default())
     }
 }
 

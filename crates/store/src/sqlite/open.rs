@@ -1,19 +1,17 @@
 //! Opening a database: where it is, who may use it, and which schema it has.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 
 use super::checksums;
-use super::error::classify;
 use super::folder::{Files, Folder};
 use super::import;
-use crate::error::Failure;
+use crate::open_error::OpenError;
 
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations/sqlite");
 
@@ -27,74 +25,6 @@ pub enum Location {
     Memory,
     /// In a directory, which is made when it is not there.
     Directory(PathBuf),
-}
-
-/// Why a database could not be opened, in words for the operator.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    #[error("another lookalike server is using the data directory {}: stop it or give this one another directory", .0.display())]
-    InUse(PathBuf),
-    #[error(
-        "cannot use {} as the data directory: make it writable to the user {user}, or choose \
-         another with --data",
-        path.display()
-    )]
-    Directory { path: PathBuf, user: u32, source: io::Error },
-    #[error(
-        "{} is missing or empty, and it held data before: put the database back from a backup. To \
-         begin anew, delete its whole folder",
-        .0.display()
-    )]
-    DatabaseGone(PathBuf),
-    #[error(
-        "{} is missing or cut short, and the server before ended without closing it: what was \
-         written last is lost. Put it back, or delete lookalike.lock beside it to go on without",
-        .0.display()
-    )]
-    LogGone(PathBuf),
-    #[error(
-        "the database was written by a newer lookalike (schema {found}, this one knows {known}): run that version or a newer one, or \
-         use another data directory"
-    )]
-    NewerSchema { found: i64, known: i64 },
-    #[error(
-        "the database's schema {0} is not the one that this lookalike makes: it was written by an unreleased version"
-    )]
-    ForeignSchema(i64),
-    #[error("cannot bring the database's schema up to date")]
-    Migration(#[source] MigrateError),
-    #[error("cannot open the database: {failure}")]
-    Database { failure: Failure, source: sqlx::Error },
-}
-
-impl OpenError {
-    /// A folder that the operating system keeps from the server.
-    pub(super) fn unusable(path: &Path, source: io::Error) -> Self {
-        let user = rustix::process::geteuid().as_raw();
-        Self::Directory { path: path.to_owned(), user, source }
-    }
-}
-
-impl From<sqlx::Error> for OpenError {
-    fn from(source: sqlx::Error) -> Self {
-        Self::Database { failure: classify(&source), source }
-    }
-}
-
-impl From<MigrateError> for OpenError {
-    fn from(error: MigrateError) -> Self {
-        match error {
-            MigrateError::VersionMissing(found) => {
-                let known = MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0);
-                Self::NewerSchema { found, known }
-            }
-            MigrateError::VersionMismatch(version) => Self::ForeignSchema(version),
-            MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => {
-                source.into()
-            }
-            error => Self::Migration(error),
-        }
-    }
 }
 
 /// An open database.
@@ -132,7 +62,10 @@ pub(super) async fn open(location: &Location) -> Result<Database, OpenError> {
             Database { writer, readers, folder: Some(folder), files: None }
         }
     };
-    MIGRATIONS.run(&database.writer).await?;
+    MIGRATIONS
+        .run(&database.writer)
+        .await
+        .map_err(|error| OpenError::migrating(&MIGRATIONS, error))?;
     checksums::fill(&database.writer).await?;
     import::clear_unfinished(&database.writer).await?;
     if let (Some(folder), Location::Directory(path)) = (&mut database.folder, location) {

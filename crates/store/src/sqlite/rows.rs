@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::rows::{BoundingBox, Collection, CollectionKey, Face, PackId, User};
+use crate::rows::{BoundingBox, Collection, CollectionKey, Face, PackId, Revision, User};
 
 #[derive(sqlx::FromRow)]
 pub(super) struct CollectionRow {
@@ -26,6 +26,7 @@ impl From<CollectionRow> for Collection {
             created_at: row.created_at,
             face_count: row.face_count as u64,
             user_count: row.user_count as u64,
+            revision: Revision::default(),
         }
     }
 }

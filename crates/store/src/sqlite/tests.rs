@@ -8,9 +8,10 @@ use sqlx::SqlitePool;
 use uuid::Uuid;
 
 use super::{
-    Location, OpenError, Report, Sqlite, associations, check, checksums, collections, export,
-    faces, import, load, purge, tags, tokens, users,
+    Location, Report, Sqlite, associations, check, checksums, collections, export, faces, import,
+    load, purge, tags, tokens, users,
 };
+use crate::open_error::OpenError;
 use crate::tenant::Tenant;
 use crate::{
     BoundingBox, Collection, FaceFilter, Failure, Idempotency, IndexFaces, NewCollection, NewFace,
@@ -262,7 +263,7 @@ async fn a_damaged_vector_is_noticed() {
     let damaged =
         |result| matches!(result, Err(StoreError::DamagedVector(row)) if row == faces[1].row);
     let mut shown = 0;
-    assert!(damaged(store.load_faces(collection.key, &mut |_, _| shown += 1).await));
+    assert!(damaged(store.load_faces(collection.key, &mut |_, _| shown += 1).await.map(drop)));
     let vector = |index: usize| store.face_vector(collection.key, faces[index].face_id);
     assert!(damaged(vector(1).await.map(drop)) && vector(0).await.is_ok());
     store.close().await;

@@ -2,7 +2,7 @@
 //! and one flush to disk.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use async_trait::async_trait;
@@ -17,6 +17,7 @@ use super::folder::{Files, Folder};
 use super::purge;
 use crate::change::{Change, ChangeSink};
 use crate::error::{StoreError, StoreResult};
+use crate::sinks::Sinks;
 
 /// Writes in one transaction; more would only delay the first of them.
 const MAX_BATCH: usize = 256;
@@ -66,12 +67,10 @@ impl<W: Write> Job for Pending<W> {
     }
 }
 
-type Sinks = Arc<Mutex<Vec<Weak<dyn ChangeSink>>>>;
-
 /// The way to the writing task, which ends when this is dropped or closed and all writes are done.
 pub(super) struct Writer {
     jobs: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
-    sinks: Sinks,
+    sinks: Arc<Sinks>,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -83,14 +82,14 @@ impl Writer {
         files: Option<Files>,
     ) -> Self {
         let (jobs, queue) = mpsc::channel(MAX_BATCH);
-        let sinks = Sinks::default();
+        let sinks = Arc::<Sinks>::default();
         let served = Served { database, sinks: Arc::clone(&sinks), folder, files, broken: None };
         let task = tokio::spawn(served.serve(queue));
         Self { jobs: Mutex::new(Some(jobs)), sinks, task: Mutex::new(Some(task)) }
     }
 
     pub(super) fn subscribe(&self, sink: &Arc<dyn ChangeSink>) {
-        locked(&self.sinks).push(Arc::downgrade(sink));
+        self.sinks.subscribe(sink);
     }
 
     /// Queues a write and waits until it is durable or has failed.
@@ -134,7 +133,7 @@ impl Write for Probe {
 /// What the writing task works with.
 struct Served {
     database: SqlitePool,
-    sinks: Sinks,
+    sinks: Arc<Sinks>,
     folder: Option<Folder>,
     files: Option<Files>,
     /// Why nothing is written any more.
@@ -182,7 +181,7 @@ impl Served {
         let changes = match self.try_commit(batch).await {
             Ok(changes) => {
                 let took = began.elapsed();
-                alive(&self.sinks).iter().for_each(|sink| sink.flushed(batch.len(), took));
+                self.sinks.flushed(batch.len(), took);
                 changes
             }
             Err(error) => {
@@ -190,7 +189,7 @@ impl Served {
                 return false;
             }
         };
-        let outcome = match notify(&self.sinks, &changes) {
+        let outcome = match self.sinks.notify(&changes, None) {
             Ok(()) => Ok(()),
             Err(error) => {
                 tracing::error!(%error, "a change could not be applied in memory; nothing more is written");
@@ -253,24 +252,6 @@ async fn run_batch(
     }
     sqlx::query("COMMIT").execute(&mut *transaction.connection).await?;
     Ok(transaction.changes)
-}
-
-fn alive(sinks: &Sinks) -> Vec<Arc<dyn ChangeSink>> {
-    let mut alive = Vec::new();
-    locked(sinks).retain(|sink| sink.upgrade().map(|sink| alive.push(sink)).is_some());
-    alive
-}
-
-/// Hands changes to every sink. A sink that panics may have applied half of them.
-fn notify(sinks: &Sinks, changes: &[Change]) -> StoreResult<()> {
-    if changes.is_empty() {
-        return Ok(());
-    }
-    for sink in alive(sinks) {
-        std::panic::catch_unwind(AssertUnwindSafe(|| sink.committed(changes)))
-            .map_err(|_| StoreError::OutOfStep)?;
-    }
-    Ok(())
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

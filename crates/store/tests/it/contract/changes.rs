@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use lookalike_store::{Change, ChangeSink, CollectionKey, FaceVector, StoreError};
+use lookalike_store::{Change, ChangeSink, CollectionKey, FaceVector, Step, StoreError};
 
 use super::{World, assert_fails, association, disassociation, ids, image_of};
 
@@ -12,7 +12,7 @@ use super::{World, assert_fails, association, disassociation, ids, image_of};
 struct Recorder(Mutex<Vec<Change>>);
 
 impl ChangeSink for Recorder {
-    fn committed(&self, changes: &[Change]) {
+    fn committed(&self, changes: &[Change], _: Option<Step>) {
         self.0.lock().unwrap().extend_from_slice(changes);
     }
 }
@@ -125,7 +125,7 @@ async fn load(
 struct Panicking;
 
 impl ChangeSink for Panicking {
-    fn committed(&self, _: &[Change]) {
+    fn committed(&self, _: &[Change], _: Option<Step>) {
         panic!("as the test wants");
     }
 }
@@ -184,7 +184,7 @@ pub async fn loading_shows_what_is_there(mut world: World) {
     );
 }
 
-pub async fn loading_takes_turns_with_others(world: World) {
+pub async fn loading_goes_page_by_page(world: World) {
     const IMAGES: usize = 45;
     const USERS: usize = 300;
     let staff = world.collection("staff").await;
@@ -211,7 +211,15 @@ pub async fn loading_takes_turns_with_others(world: World) {
     assert_eq!(loaded.into_keys().collect::<Vec<_>>(), rows);
     assert_eq!(users.len(), USERS * 2 / 3);
     assert!(users.values().all(|vectors| vectors.len() == 2));
+}
 
+pub async fn loading_takes_turns_with_others(world: World) {
+    let staff = world.collection("staff").await;
+    let mut rows = Vec::new();
+    for image in 0..45 {
+        rows.extend(world.index(&staff, &image.to_string(), 100).await.iter().map(|face| face.row));
+    }
+    rows.sort_unstable();
     // Asked for at the first face, answered before the last is shown.
     let mut asked = None;
     let mut answered = false;

@@ -1,7 +1,7 @@
 //! What every store must do, run against each engine.
 //!
-//! A test is a function of a [`World`]; [`contract!`] lists them once and makes a module of
-//! `#[tokio::test]`s per engine.
+//! A test is a function of a [`World`]; [`contract_of_any!`] and [`contract_of_one!`] list them once
+//! and make a module of tests per engine.
 
 mod associations;
 mod changes;
@@ -14,6 +14,7 @@ mod resets;
 mod tags;
 mod tokens;
 mod transfer;
+mod turns;
 mod users;
 
 use std::collections::BTreeMap;
@@ -21,13 +22,16 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use lookalike_store::Tenant;
+use lookalike_store::{Address, Postgres, Tenant, testing};
 use lookalike_store::{
     AssociateFaces, BoundingBox, Clock, Collection, CollectionKey, DisassociateFaces, Face,
     FaceFilter, Idempotency, IndexFaces, Location, NewCollection, NewFace, PackId, Sqlite, Store,
     StoreResult,
 };
+use tokio::sync::OnceCell;
 use uuid::Uuid;
+
+use turns::Turns;
 
 /// An empty store of one engine, and what a test needs around it.
 pub struct World {
@@ -43,6 +47,10 @@ pub struct World {
 pub trait Engine: Send + Sync {
     /// Whether the data outlives the store.
     fn keeps(&self) -> bool;
+    /// How many random sequences of calls a test may take.
+    fn cases(&self) -> u32 {
+        24
+    }
     async fn open(&self, clock: Clock) -> Arc<dyn Store>;
 }
 
@@ -73,6 +81,51 @@ impl Engine for Directory {
     }
 }
 
+/// A schema of the shared server.
+#[derive(Default)]
+struct Database(OnceCell<Address>);
+
+impl Database {
+    async fn address(&self) -> &Address {
+        let make = || async { testing::server().schema().await.parse().expect("an address") };
+        self.0.get_or_init(make).await
+    }
+}
+
+#[async_trait::async_trait]
+impl Engine for Database {
+    fn keeps(&self) -> bool {
+        true
+    }
+
+    fn cases(&self) -> u32 {
+        6
+    }
+
+    async fn open(&self, clock: Clock) -> Arc<dyn Store> {
+        Arc::new(Postgres::open_with_clock(self.address().await, clock).await.expect("opens"))
+    }
+}
+
+/// Two nodes over one database that take turns: each call goes to the other one.
+#[derive(Default)]
+struct Nodes(Database);
+
+#[async_trait::async_trait]
+impl Engine for Nodes {
+    fn keeps(&self) -> bool {
+        true
+    }
+
+    fn cases(&self) -> u32 {
+        6
+    }
+
+    async fn open(&self, clock: Clock) -> Arc<dyn Store> {
+        Arc::new(Turns::new([self.0.open(Arc::clone(&clock)).await, self.0.open(clock).await]))
+    }
+}
+
 impl World {
     async fn new(engine: Box<dyn Engine>) -> Self {
         let now = Arc::new(AtomicI64::new(1_700_000_000_000));
@@ -83,6 +136,11 @@ impl World {
     /// Whether the data outlives the store.
     pub fn keeps(&self) -> bool {
         self.engine.keeps()
+    }
+
+    /// How many random sequences of calls a test may take.
+    pub fn cases(&self) -> u32 {
+        self.engine.cases()
     }
 
     /// Closes the store and opens it again, where the engine keeps its data.
@@ -218,46 +276,69 @@ fn run<F: Future<Output = ()>>(engine: Box<dyn Engine>, test: impl FnOnce(World)
 }
 
 macro_rules! contract {
-    ($($topic:ident: $($test:ident),+;)+) => {
-        mod in_memory {
+    ($module:ident, $engine:expr; $($topic:ident: $($test:ident),+;)+) => {
+        mod $module {
             $(mod $topic {
                 use super::super::*;
-                $(#[test] fn $test() { run(Box::new(Memory), crate::contract::$topic::$test); })+
-            })+
-        }
-        mod in_directory {
-            $(mod $topic {
-                use super::super::*;
-                $(#[test] fn $test() {
-                    run(Box::new(Directory(tempfile::tempdir().expect("a directory"))), crate::contract::$topic::$test);
-                })+
+                $(#[test] fn $test() { run(Box::new($engine), crate::contract::$topic::$test); })+
             })+
         }
     };
 }
 
-contract! {
-    collections: a_new_collection_is_empty, names_are_unique_within_a_tenant, pages_follow_the_order_of_creation,
-        nothing_crosses_tenants, a_deleted_collection_is_gone_and_its_name_free;
-    tags: tags_merge_and_go, at_most_200_tags;
-    faces: faces_come_back_as_they_went_in, the_same_image_is_kept_once, a_mixed_call_returns_old_and_new, a_dropped_collection_takes_no_faces, pages_follow_the_face_ids, filters_are_joined_by_and, rows_keep_their_order,
-        pages_stay_whole_while_others_write;
-    deletions: deleting_reports_each_distinct_face, deleting_reopens_the_key, faces_of_a_user_stay, a_large_collection_goes_at_once;
-    resets: tenants_are_totaled, a_reset_takes_what_is_in_scope, a_reset_is_told_to_the_sinks;
-    users: users_live_and_die, users_are_listed_in_order_of_creation, deleting_a_user_frees_its_faces;
-    associations: the_first_face_needs_no_likeness, later_faces_are_judged_against_all_so_far, faces_have_one_user, a_user_has_at_most_so_many_faces,
-        disassociation_reports_each_face, failures_change_nothing;
-    tokens: the_same_request_is_done_once, another_request_is_refused, operations_and_tenants_have_their_own, tokens_expire, failures_are_not_remembered,
-        tokens_go_with_their_collection;
-    changes: sinks_hear_what_was_committed, a_failed_write_is_not_heard, a_panicking_sink_stops_the_writes, loading_shows_what_is_there, loading_takes_turns_with_others,
-        replayed_changes_equal_the_store;
-    concurrency: writers_do_not_lose_each_others_faces, one_of_many_equal_writes_wins, a_caller_who_leaves_leaves_whole_writes, a_panicking_write_harms_no_other,
-        associations_at_once_keep_the_limit, a_closed_store_says_so, an_open_store_is_ready;
-    transfer: an_import_of_an_export_is_the_same_collection, an_export_is_of_one_moment,
-        nobody_finds_an_unfinished_import, an_import_given_up_leaves_nothing, a_finished_import_cannot_be_given_up, imports_become_visible_together,
-        rows_that_do_not_fit_together_are_refused, too_many_tags_are_refused;
-    model: random_calls_do_as_the_model_does;
+/// What holds for one store and for several over one database.
+macro_rules! contract_of_any {
+    ($module:ident, $engine:expr) => {
+        contract! { $module, $engine;
+            collections: a_new_collection_is_empty, names_are_unique_within_a_tenant, pages_follow_the_order_of_creation,
+                nothing_crosses_tenants, a_deleted_collection_is_gone_and_its_name_free;
+            tags: tags_merge_and_go, at_most_200_tags;
+            faces: faces_come_back_as_they_went_in, the_same_image_is_kept_once, a_mixed_call_returns_old_and_new, a_dropped_collection_takes_no_faces,
+                pages_follow_the_face_ids, filters_are_joined_by_and, rows_keep_their_order, pages_stay_whole_while_others_write;
+            deletions: deleting_reports_each_distinct_face, deleting_reopens_the_key, faces_of_a_user_stay, a_large_collection_goes_at_once;
+            resets: tenants_are_totaled, a_reset_takes_what_is_in_scope, a_reset_is_told_to_the_sinks;
+            users: users_live_and_die, users_are_listed_in_order_of_creation, deleting_a_user_frees_its_faces;
+            associations: the_first_face_needs_no_likeness, later_faces_are_judged_against_all_so_far, faces_have_one_user,
+                a_user_has_at_most_so_many_faces, disassociation_reports_each_face, failures_change_nothing;
+            tokens: the_same_request_is_done_once, another_request_is_refused, operations_and_tenants_have_their_own, tokens_expire,
+                failures_are_not_remembered, tokens_go_with_their_collection;
+            changes: sinks_hear_what_was_committed, a_failed_write_is_not_heard, loading_shows_what_is_there, loading_goes_page_by_page;
+            concurrency: writers_do_not_lose_each_others_faces, one_of_many_equal_writes_wins, a_panicking_write_harms_no_other,
+                associations_at_once_keep_the_limit, a_closed_store_says_so, an_open_store_is_ready;
+            transfer: an_import_of_an_export_is_the_same_collection, an_export_is_of_one_moment, nobody_finds_an_unfinished_import,
+                an_import_given_up_leaves_nothing, a_finished_import_cannot_be_given_up, imports_become_visible_together,
+                rows_that_do_not_fit_together_are_refused, too_many_tags_are_refused;
+            model: random_calls_do_as_the_model_does;
+        }
+    };
 }
+
+/// What holds for one store, which sees all writes and does them in order.
+macro_rules! contract_of_one {
+    ($module:ident, $engine:expr) => {
+        contract! { $module, $engine;
+            changes: a_panicking_sink_stops_the_writes, replayed_changes_equal_the_store;
+            concurrency: a_caller_who_leaves_leaves_whole_writes;
+        }
+    };
+}
+
+/// What holds for one database file.
+macro_rules! contract_of_file {
+    ($module:ident, $engine:expr) => {
+        contract! { $module, $engine; changes: loading_takes_turns_with_others; }
+    };
+}
+
+contract_of_file!(with_one_connection, Memory);
+contract_of_file!(with_one_file, Directory(tempfile::tempdir().expect("a directory")));
+contract_of_any!(in_memory, Memory);
+contract_of_one!(alone_in_memory, Memory);
+contract_of_any!(in_directory, Directory(tempfile::tempdir().expect("a directory")));
+contract_of_one!(alone_in_directory, Directory(tempfile::tempdir().expect("a directory")));
+contract_of_any!(in_postgres, Database::default());
+contract_of_one!(alone_in_postgres, Database::default());
+contract_of_any!(in_turns, Nodes::default());
 
 /// Asserts the error of a call, by pattern.
 macro_rules! assert_fails {

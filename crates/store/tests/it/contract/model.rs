@@ -332,8 +332,11 @@ pub async fn random_calls_do_as_the_model_does(world: World) {
     // runtime that is there.
     let runtime = tokio::runtime::Handle::current();
     tokio::task::spawn_blocking(move || {
-        let config =
-            ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() };
+        let config = ProptestConfig {
+            cases: world.cases(),
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        };
         let world = std::cell::RefCell::new(world);
         let outcome = TestRunner::new(config).run(&calls(), |calls| {
             let mut world = world.borrow_mut();

@@ -5,8 +5,8 @@ use std::slice::from_ref;
 use std::sync::Arc;
 
 use lookalike_store::{
-    BoundingBox, Change, ChangeSink, Entity, Export, Import, NewImport, PackId, Quota, StoreError,
-    StoredFace, TransferRows, User,
+    BoundingBox, Change, ChangeSink, Entity, Export, Import, NewImport, PackId, Quota, Step,
+    StoreError, StoredFace, TransferRows, User,
 };
 use uuid::Uuid;
 
@@ -120,7 +120,12 @@ pub async fn an_import_of_an_export_is_the_same_collection(mut world: World) {
     assert_eq!(copy, finished);
     assert_eq!(
         copy,
-        lookalike_store::Collection { key: copy.key, name: "copy".into(), ..old.clone() }
+        lookalike_store::Collection {
+            key: copy.key,
+            name: "copy".into(),
+            revision: copy.revision,
+            ..old.clone()
+        }
     );
 
     let again = world.store.export_collection(&world.tenant, "copy").await.unwrap();
@@ -230,7 +235,7 @@ pub async fn imports_become_visible_together(world: World) {
 struct Dropped(std::sync::Mutex<Vec<Change>>);
 
 impl ChangeSink for Dropped {
-    fn committed(&self, changes: &[Change]) {
+    fn committed(&self, changes: &[Change], _: Option<Step>) {
         self.0.lock().unwrap().extend_from_slice(changes);
     }
 }

@@ -1,0 +1,404 @@
+//! The engine that several nodes share: PostgreSQL.
+//!
+//! Every transaction that writes to a collection holds the lock of the collection's row, raises its
+//! version and draws a nonce. So commits to a collection have one order, which every node can
+//! follow from the rows that they leave in `changes`, and a commit whose answer was lost is known
+//! again by its nonce. Nothing else is asked of the server: no extension, trigger or notification.
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "PostgreSQL's integers are i64; all that are cast here are counts, limits and times far inside of it"
+)]
+
+mod address;
+mod associations;
+mod batch;
+mod collections;
+mod engine;
+mod error;
+mod export;
+mod faces;
+mod import;
+mod import_rows;
+mod index;
+mod load;
+mod open;
+mod purge;
+mod rows;
+mod tags;
+mod tenants;
+mod tokens;
+mod transaction;
+mod users;
+mod writer;
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::ErrorKind;
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use uuid::Uuid;
+
+pub use address::Address;
+pub(crate) use error::classify;
+
+use crate::change::{ChangeSink, FaceVector, Since};
+use crate::clock::{self, Clock};
+use crate::error::StoreResult;
+use crate::open_error::OpenError;
+use crate::rows::{
+    AssociateFaces, Association, Collection, CollectionKey, DisassociateFaces, Disassociation,
+    Face, FaceDeletion, FaceFilter, Idempotency, IndexFaces, NewCollection, Revision, TenantTotals,
+    User,
+};
+use crate::tenant::{Scope, Tenant};
+use crate::transfer::{Export, Import, NewImport, Transfer, TransferRows};
+use crate::{FaceVisitor, Store, UserVisitor, VectorSource};
+use engine::Engine;
+use tokens::Once;
+use writer::Writer;
+
+/// How long a finding about readiness stands: each costs a flush to disk.
+const READINESS_LASTS: Duration = Duration::from_secs(1);
+
+/// How long a write may take for a node to be ready.
+const READINESS_WAITS: Duration = Duration::from_secs(2);
+
+const PROBE: &str = "INSERT INTO readiness (id, checked_at) VALUES (1, $1)
+    ON CONFLICT (id) DO UPDATE SET checked_at = excluded.checked_at";
+
+/// A store in a `PostgreSQL` database.
+pub struct Postgres {
+    engine: Arc<Engine>,
+    writer: Writer,
+    clock: Clock,
+    tidying: JoinHandle<()>,
+    /// What this node is importing.
+    imports: std::sync::Mutex<HashSet<CollectionKey>>,
+    /// What [`Store::check_ready`] last found, and when.
+    readiness: Mutex<Option<(Instant, StoreResult<()>)>>,
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.tidying.abort();
+    }
+}
+
+impl Postgres {
+    /// Connects to the primary, and makes or upgrades the schema.
+    pub async fn open(address: &Address) -> Result<Self, OpenError> {
+        Self::open_with_clock(address, clock::system()).await
+    }
+
+    /// As [`Self::open`], with another source of time.
+    pub async fn open_with_clock(address: &Address, clock: Clock) -> Result<Self, OpenError> {
+        let engine = open::open(address).await?;
+        let writer = Writer::new(Arc::clone(&engine));
+        let tidying = open::tidy(Arc::clone(&engine), writer.clone(), Arc::clone(&clock));
+        Ok(Self {
+            engine,
+            writer,
+            clock,
+            tidying,
+            imports: std::sync::Mutex::default(),
+            readiness: Mutex::default(),
+        })
+    }
+
+    fn once<W>(&self, write: W, token: Option<Idempotency>) -> Once<W> {
+        Once { write, token, now: (self.clock)() }
+    }
+
+    fn ended(&self, imports: &[Import]) {
+        let mut importing = self.importing();
+        importing.retain(|key| !imports.iter().any(|import| import.key == *key));
+    }
+
+    fn importing(&self) -> std::sync::MutexGuard<'_, HashSet<CollectionKey>> {
+        self.imports.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn probe(&self) -> StoreResult<()> {
+        self.writer.check_intact()?;
+        let mut lease = self.engine.writer().await?;
+        let probe = sqlx::query(PROBE).bind((self.clock)());
+        let result = timeout(READINESS_WAITS, probe.execute(&mut lease.connection))
+            .await
+            .unwrap_or_else(|_| Err(sqlx::Error::Io(ErrorKind::TimedOut.into())));
+        result.map(drop).map_err(|error| {
+            let error = error.into();
+            self.engine.lost(lease.generation(), &error);
+            error
+        })
+    }
+}
+
+#[async_trait]
+impl Store for Postgres {
+    fn subscribe(&self, sink: &Arc<dyn ChangeSink>) {
+        self.writer.sinks().subscribe(sink);
+    }
+
+    async fn check_ready(&self) -> StoreResult<()> {
+        let mut last = self.readiness.lock().await;
+        if let Some((when, result)) = &*last
+            && when.elapsed() < READINESS_LASTS
+        {
+            return result.clone();
+        }
+        let result = self.probe().await;
+        *last = Some((Instant::now(), result.clone()));
+        result
+    }
+
+    async fn close(&self) {
+        let imports: Vec<CollectionKey> = self.importing().drain().collect();
+        if !imports.is_empty() {
+            // Where it fails, any node clears them away some time later.
+            let _ = self.writer.write(import::Abandon { imports }).await;
+        }
+        self.writer.close().await;
+        self.tidying.abort();
+        self.engine.close();
+    }
+
+    async fn tenants(&self) -> StoreResult<Vec<TenantTotals>> {
+        self.engine.read(tenants::list).await
+    }
+
+    async fn reset(&self, scope: &Scope) -> StoreResult<Vec<TenantTotals>> {
+        self.writer.write(tenants::Reset { scope: scope.clone() }).await
+    }
+
+    async fn create_collection(
+        &self,
+        tenant: &Tenant,
+        new: NewCollection,
+    ) -> StoreResult<Collection> {
+        let now = (self.clock)();
+        self.writer.write(collections::Create::new(tenant.clone(), new, now)).await
+    }
+
+    async fn collection(&self, tenant: &Tenant, name: &str) -> StoreResult<Collection> {
+        self.engine.read(|lease| collections::look_up(lease, tenant, name)).await
+    }
+
+    async fn list_collections(
+        &self,
+        tenant: &Tenant,
+        after: Option<CollectionKey>,
+        limit: usize,
+    ) -> StoreResult<Vec<Collection>> {
+        self.engine.read(|lease| collections::list(lease, tenant, after, limit)).await
+    }
+
+    async fn delete_collection(&self, tenant: &Tenant, name: &str) -> StoreResult<Collection> {
+        let (tenant, name) = (tenant.clone(), name.to_owned());
+        self.writer.write(collections::Delete { tenant, name }).await
+    }
+
+    async fn tags(&self, tenant: &Tenant, name: &str) -> StoreResult<BTreeMap<String, String>> {
+        self.engine.read(|lease| tags::list(lease, tenant, name)).await
+    }
+
+    async fn put_tags(
+        &self,
+        tenant: &Tenant,
+        name: &str,
+        tags: BTreeMap<String, String>,
+    ) -> StoreResult<()> {
+        let (tenant, name) = (tenant.clone(), name.to_owned());
+        self.writer.write(tags::Put { tenant, name, tags }).await
+    }
+
+    async fn remove_tags(&self, tenant: &Tenant, name: &str, keys: Vec<String>) -> StoreResult<()> {
+        let (tenant, name) = (tenant.clone(), name.to_owned());
+        self.writer.write(tags::Remove { tenant, name, keys }).await
+    }
+
+    async fn index_faces(&self, request: IndexFaces) -> StoreResult<Vec<Face>> {
+        self.writer.index(request).await
+    }
+
+    async fn list_faces(
+        &self,
+        collection: CollectionKey,
+        after: Option<Uuid>,
+        limit: usize,
+        filter: FaceFilter,
+    ) -> StoreResult<Vec<Face>> {
+        self.engine.read(|lease| faces::list(lease, collection, after, limit, &filter)).await
+    }
+
+    async fn faces_by_rows(
+        &self,
+        collection: CollectionKey,
+        rows: &[i64],
+    ) -> StoreResult<Vec<Face>> {
+        self.engine.read(|lease| faces::by_rows(lease, collection, rows)).await
+    }
+
+    async fn face_vector(
+        &self,
+        collection: CollectionKey,
+        face_id: Uuid,
+    ) -> StoreResult<Option<FaceVector>> {
+        self.engine.read(|lease| load::face_vector(lease, collection, face_id)).await
+    }
+
+    async fn delete_faces(
+        &self,
+        collection: &Collection,
+        face_ids: &[Uuid],
+    ) -> StoreResult<Vec<(Uuid, FaceDeletion)>> {
+        let (collection, face_ids) = (collection.clone(), face_ids.to_vec());
+        self.writer.write(faces::Delete { collection, face_ids }).await
+    }
+
+    async fn create_user(
+        &self,
+        collection: &Collection,
+        user_id: &str,
+        token: Option<Idempotency>,
+    ) -> StoreResult<()> {
+        let (collection, user_id) = (collection.clone(), user_id.to_owned());
+        self.writer.write(self.once(users::Create { collection, user_id }, token)).await
+    }
+
+    async fn delete_user(
+        &self,
+        collection: &Collection,
+        user_id: &str,
+        token: Option<Idempotency>,
+    ) -> StoreResult<()> {
+        let (collection, user_id) = (collection.clone(), user_id.to_owned());
+        self.writer.write(self.once(users::Delete { collection, user_id }, token)).await
+    }
+
+    async fn list_users(
+        &self,
+        collection: CollectionKey,
+        after: Option<i64>,
+        limit: usize,
+    ) -> StoreResult<Vec<User>> {
+        self.engine.read(|lease| users::list(lease, collection, after, limit)).await
+    }
+
+    async fn user(&self, collection: CollectionKey, user_id: &str) -> StoreResult<Option<User>> {
+        self.engine.read(|lease| users::look_up(lease, collection, user_id)).await
+    }
+
+    async fn users_by_rows(
+        &self,
+        collection: CollectionKey,
+        rows: &[i64],
+    ) -> StoreResult<Vec<User>> {
+        self.engine.read(|lease| users::by_rows(lease, collection, rows)).await
+    }
+
+    async fn associate_faces(
+        &self,
+        request: AssociateFaces,
+        token: Option<Idempotency>,
+    ) -> StoreResult<Association> {
+        self.writer.write(self.once(request, token)).await
+    }
+
+    async fn disassociate_faces(
+        &self,
+        request: DisassociateFaces,
+        token: Option<Idempotency>,
+    ) -> StoreResult<Disassociation> {
+        self.writer.write(self.once(request, token)).await
+    }
+}
+
+#[async_trait]
+impl VectorSource for Postgres {
+    async fn collection_by_key(&self, key: CollectionKey) -> StoreResult<Option<Collection>> {
+        self.engine.read(|lease| collections::look_up_by_key(lease, key)).await
+    }
+
+    async fn load_faces(
+        &self,
+        collection: CollectionKey,
+        visit: &mut FaceVisitor<'_>,
+    ) -> StoreResult<Revision> {
+        load::faces(self.engine.loader().await?, collection, visit).await
+    }
+
+    async fn load_users(
+        &self,
+        collection: CollectionKey,
+        visit: &mut UserVisitor<'_>,
+    ) -> StoreResult<Revision> {
+        load::users(self.engine.loader().await?, collection, visit).await
+    }
+
+    async fn faces_since(
+        &self,
+        collection: CollectionKey,
+        since: Revision,
+    ) -> StoreResult<Option<Since<Vec<f32>>>> {
+        self.engine.read(|lease| load::faces_since(lease, collection, since)).await
+    }
+
+    async fn users_since(
+        &self,
+        collection: CollectionKey,
+        since: Revision,
+    ) -> StoreResult<Option<Since<Vec<Vec<f32>>>>> {
+        self.engine.read(|lease| load::users_since(lease, collection, since)).await
+    }
+
+    async fn revisions(
+        &self,
+        collections: &[CollectionKey],
+    ) -> StoreResult<Option<HashMap<CollectionKey, Revision>>> {
+        self.engine.read(|lease| load::revisions(lease, collections)).await.map(Some)
+    }
+}
+
+#[async_trait]
+impl Transfer for Postgres {
+    async fn export_collection(&self, tenant: &Tenant, name: &str) -> StoreResult<Export> {
+        export::export(self.engine.loader().await?, tenant, name).await
+    }
+
+    async fn begin_import(&self, tenant: &Tenant, new: NewImport) -> StoreResult<Import> {
+        let now = (self.clock)();
+        let import = self.writer.write(import::Begin { tenant: tenant.clone(), new, now }).await?;
+        self.importing().insert(import.key);
+        Ok(import)
+    }
+
+    async fn import_rows(&self, import: &Import, rows: TransferRows) -> StoreResult<()> {
+        let (import, now) = (import.clone(), (self.clock)());
+        self.writer.write(import::Rows { import, rows, now }).await
+    }
+
+    async fn finish_imports(
+        &self,
+        imports: &[Import],
+        replace: bool,
+    ) -> StoreResult<Vec<Collection>> {
+        let finish = import::Finish { imports: imports.to_vec(), replace };
+        let shown = self.writer.write(finish).await?;
+        self.ended(imports);
+        Ok(shown)
+    }
+
+    async fn abandon_imports(&self, imports: &[Import]) -> StoreResult<()> {
+        let keys = imports.iter().map(|import| import.key).collect();
+        self.writer.write(import::Abandon { imports: keys }).await?;
+        self.ended(imports);
+        Ok(())
+    }
+}

@@ -1,0 +1,161 @@
+//! Which indexes are in memory, and which make room for others.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::watch;
+
+use super::Kind;
+use super::index::{Edit, Index, apply_commit};
+use lookalike_store::{Change, CollectionKey, Step, StoreError};
+
+/// How often the memory in use is added up.
+const USES_BETWEEN_CHECKS: u64 = 256;
+
+pub type Key = (CollectionKey, Kind);
+
+/// What a load found; none where the collection is gone.
+pub type Loaded = Result<Option<Arc<Index>>, Arc<StoreError>>;
+
+#[derive(Default)]
+pub struct Members {
+    map: Mutex<HashMap<Key, Member>>,
+    /// Bytes that all indexes may take together; one alone may take more.
+    limit: Option<usize>,
+    /// Counts uses, to order them.
+    uses: AtomicU64,
+}
+
+pub enum Member {
+    Loading { queue: Vec<Edit>, loaded: watch::Receiver<Option<Loaded>> },
+    Ready(Arc<Index>),
+}
+
+impl Members {
+    pub fn with_limit(limit: usize) -> Self {
+        Self { limit: Some(limit), ..Self::default() }
+    }
+
+    pub fn lock(&self) -> MutexGuard<'_, HashMap<Key, Member>> {
+        self.map.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The indexes that can be searched.
+    pub fn ready(&self) -> Vec<(Key, Arc<Index>)> {
+        self.lock().iter().filter_map(|(key, member)| Some((*key, member.ready()?))).collect()
+    }
+
+    /// Applies what a commit changed in a collection and, where other nodes write too, the step
+    /// that it took.
+    pub fn apply(&self, collection: CollectionKey, changes: &[Change], step: Option<Step>) {
+        if changes.iter().any(|change| matches!(change, Change::CollectionDropped { .. })) {
+            return self.forget_collection(collection);
+        }
+        for kind in [Kind::Faces, Kind::Users] {
+            if step.is_none() && !changes.iter().any(|change| concerns(change, kind)) {
+                continue;
+            }
+            let edits = || changes.iter().flat_map(|change| edits(change, kind)).collect();
+            let index = match self.lock().get_mut(&(collection, kind)) {
+                None => continue,
+                Some(Member::Loading { queue, .. }) => {
+                    // With other nodes about, the load shows one state, and what is later is caught
+                    // up with.
+                    if step.is_none() {
+                        queue.extend::<Vec<Edit>>(edits());
+                    }
+                    continue;
+                }
+                Some(Member::Ready(index)) => Arc::clone(index),
+            };
+            // Without the lock: a write may have to wait for a piece of a scan, and other searches
+            // must not wait for that.
+            apply_commit(&index, step, edits());
+        }
+    }
+
+    pub fn forget_collection(&self, collection: CollectionKey) {
+        let mut members = self.lock();
+        members.remove(&(collection, Kind::Faces));
+        members.remove(&(collection, Kind::Users));
+    }
+
+    /// Forgets an index, unless another has taken its place.
+    pub fn forget(&self, key: Key, index: &Arc<Index>) {
+        let mut members = self.lock();
+        let now = members.get(&key).and_then(Member::ready);
+        if now.is_some_and(|now| Arc::ptr_eq(&now, index)) {
+            members.remove(&key);
+        }
+    }
+
+    /// Counts a use of an index, and now and then what it has grown by.
+    pub fn touch(&self, index: &Index) {
+        let use_number = self.uses.fetch_add(1, Relaxed) + 1;
+        index.use_at(use_number);
+        if use_number.is_multiple_of(USES_BETWEEN_CHECKS) {
+            self.keep_within_limit();
+        }
+    }
+
+    /// Forgets the least recently used indexes until the rest is within the limit. Searches under
+    /// way keep what they have; the next ones load it again.
+    pub fn keep_within_limit(&self) {
+        let Some(limit) = self.limit else { return };
+        // Without the lock, as an index may have to wait for its writer.
+        let mut ready: Vec<_> = self
+            .ready()
+            .into_iter()
+            .map(|(key, index)| (index.used_at(), index.memory_bytes(), key, index))
+            .collect();
+        ready.sort_unstable_by_key(|(used_at, ..)| std::cmp::Reverse(*used_at));
+        let mut bytes = 0;
+        for (rank, (_, size, key, index)) in ready.into_iter().enumerate() {
+            bytes += size;
+            if rank > 0 && bytes > limit {
+                bytes -= size;
+                tracing::info!(
+                    collection = key.0.0,
+                    kind = ?key.1,
+                    bytes = size,
+                    "forgot a collection that was not searched for long: see --search-memory"
+                );
+                self.forget(key, &index);
+            }
+        }
+    }
+}
+
+fn concerns(change: &Change, kind: Kind) -> bool {
+    match change {
+        Change::FacesAdded { .. } | Change::FacesRemoved { .. } => kind == Kind::Faces,
+        Change::UserFaces { .. } | Change::UserRemoved { .. } => kind == Kind::Users,
+        Change::CollectionDropped { .. } => true,
+    }
+}
+
+/// What a change does to the index of a kind.
+fn edits(change: &Change, kind: Kind) -> Vec<Edit> {
+    if !concerns(change, kind) {
+        return Vec::new();
+    }
+    match change {
+        Change::FacesAdded { faces, .. } => {
+            faces.iter().map(|face| Edit::Put(face.row, face.vector.clone())).collect()
+        }
+        Change::FacesRemoved { rows, .. } => rows.iter().map(|&row| Edit::Remove(row)).collect(),
+        Change::UserFaces { user, vectors, .. } => vec![Edit::user(*user, vectors)],
+        Change::UserRemoved { user, .. } => vec![Edit::Remove(*user)],
+        Change::CollectionDropped { .. } => Vec::new(),
+    }
+}
+
+impl Member {
+    pub fn ready(&self) -> Option<Arc<Index>> {
+        match self {
+            Self::Loading { .. } => None,
+            Self::Ready(index) => Some(Arc::clone(index)),
+        }
+    }
+}
