@@ -20,7 +20,7 @@ PACKAGER := $(CACHE)/packaging/.complete
 .PHONY: help run build dist release-check book test test-rust test-clients test-recipe test-models \
     lint doc check licenses models clean \
     bench bench-parts bench-index-faces bench-recognition bench-engine bench-scale bench-side-by-side \
-    bench-connections bench-transfer bench-cluster
+    bench-connections bench-overload bench-transfer bench-cluster
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -62,7 +62,7 @@ doc: ## Build the documentation, warnings denied
 
 bench: ## Run the benchmarks and print their figures; fails where one misses its target; takes an hour
 	@$(MAKE) --jobs=1 --keep-going --no-print-directory bench-parts bench-index-faces bench-recognition \
-	    bench-scale bench-side-by-side bench-connections bench-transfer
+	    bench-scale bench-side-by-side bench-connections bench-overload bench-transfer
 
 bench-parts: $(RUNTIME)
 	cargo bench --locked --bench decode --bench detect --bench index --bench scan
@@ -84,6 +84,9 @@ bench-scale: bench-engine
 
 bench-side-by-side: bench-engine
 	$(CACHE)/peers/bin/python benches/side_by_side/compare.py $(ENGINE)
+
+bench-overload: build $(CLIENTS)
+	$(VENV)/bin/python benches/overload.py
 
 bench-connections: build
 	$(PYTHON) benches/hostile_connections.py

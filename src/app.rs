@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 
 use crate::answers::Answers;
 use crate::config::ServeConfig;
+use crate::door::Door;
 use crate::faults::Faults;
 use crate::gallery::Gallery;
 use crate::installation::Installation;
@@ -28,6 +29,8 @@ pub struct App {
     pub images: ImageSource,
     /// What large bodies and fetched objects may hold, in KiB.
     pub encoded: Arc<Semaphore>,
+    /// Where requests with images stand in line.
+    pub door: Door,
     /// What [`Self::encoded`] had in the beginning.
     pub encoded_kib: usize,
     /// As in the configuration.
@@ -91,6 +94,8 @@ impl App {
         packs.unload_idle();
         let plan = MemoryPlan::enforce(config.memory, config.api.search_memory);
         let gallery = Arc::new(gallery.with_memory_limit(plan.search));
+        let inference = Arc::clone(&packs);
+        gallery.yield_to(move || inference.served().load_now().busy);
         let encoded = plan.encoded();
         let sink: Arc<dyn ChangeSink> = gallery.clone();
         store.subscribe(&sink);
@@ -98,6 +103,8 @@ impl App {
         let telemetry = Arc::new(Telemetry::new(config.telemetry.clone(), packs.served().pack()));
         let sink: Arc<dyn ChangeSink> = telemetry.clone();
         store.subscribe(&sink);
+        let load = packs.served().load_now();
+        let places = load.workers + load.queue;
         let encoded_kib = encoded.available_permits();
         Ok(Self {
             gallery,
@@ -105,6 +112,7 @@ impl App {
             packs,
             images: images.within(Arc::clone(&encoded)),
             encoded,
+            door: Door::new(places),
             encoded_kib,
             data: config.data.clone(),
             telemetry,

@@ -87,6 +87,11 @@ impl Gallery {
         Self { members: Arc::new(Members::with_limit(limit)), ..self }
     }
 
+    /// Leaves cores to as many busy threads as `others` states.
+    pub fn yield_to(&self, others: impl Fn() -> usize + Send + Sync + 'static) {
+        self.scanner.yield_to(others);
+    }
+
     /// The `k` best faces or users of a collection whose cosine is at least `min_cosine`, highest
     /// cosine first, then lowest row. Finds all that was committed before the collection was looked
     /// up.

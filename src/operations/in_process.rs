@@ -1,6 +1,6 @@
 //! Operations that the server itself calls: the same checks of the input, and no caller.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
@@ -18,8 +18,12 @@ pub async fn call_in_process(
     operation: &str,
     input: Value,
 ) -> ApiResult<Value> {
-    let context =
-        Context { app: Arc::clone(app), tenant: tenant.clone(), findings: Arc::default() };
+    let context = Context {
+        app: Arc::clone(app),
+        tenant: tenant.clone(),
+        findings: Arc::default(),
+        place: Mutex::default(),
+    };
     Rekognition::dispatch(operation, Call { context, input }).await
 }
 

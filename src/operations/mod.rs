@@ -9,7 +9,7 @@ mod support;
 mod tags;
 mod users;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use aws_json::auth::Caller;
 use aws_json::{
@@ -21,6 +21,7 @@ use http::{HeaderName, Request, Response};
 use lookalike_store::Tenant;
 
 use crate::app::App;
+use crate::door::Place;
 use crate::faults::Target;
 use crate::forward::Forward;
 use crate::telemetry::Findings;
@@ -46,13 +47,26 @@ macro_rules! operations {
                 &[$( <$resource::$module::$operation as Operation>::NAME ),*];
             type Context = Context;
             type Findings = Findings;
+            type Place = Place;
 
-            fn context(&self, caller: Caller, findings: &Arc<Findings>) -> Context {
+            async fn enter(&self, operation: &str) -> ApiResult<Option<Place>> {
+                let has_image =
+                    Self::OPERATIONS.contains(&operation) && Self::max_body_bytes(operation) == IMAGE_BODY_BYTES;
+                if has_image { self.app.door.enter().await.map(Some) } else { Ok(None) }
+            }
+
+            fn context(
+                &self,
+                caller: Caller,
+                findings: &Arc<Findings>,
+                place: Option<Place>,
+            ) -> Context {
                 let Caller { account, region, .. } = caller;
                 Context {
                     app: Arc::clone(&self.app),
                     tenant: Tenant { account, region },
                     findings: Arc::clone(findings),
+                    place: Mutex::new(place),
                 }
             }
 

@@ -71,6 +71,11 @@ def test_a_request_under_way_is_finished_before_the_server_stops(start_server):
     assert answers == [200] * 4
 
 
+def test_a_server_may_be_stopped_as_soon_as_it_is_ready(tmp_path):
+    for _ in range(5):
+        Server(tmp_path).stop()
+
+
 def test_what_was_indexed_is_there_after_a_restart(tmp_path, connect):
     first = Server(tmp_path)
     rekognition = connect(first)

@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 import faces
 
-AT_ONCE = 6
+AT_ONCE = 24
 
 
 def test_a_rate_over_the_limit_is_refused_and_retried(start_server, connect):
@@ -27,7 +27,7 @@ def test_a_rate_over_the_limit_is_refused_and_retried(start_server, connect):
 
 def test_a_full_queue_is_refused_and_retried(start_server, connect):
     server = start_server("--workers", "1", "--queue", "1")
-    image = {"Bytes": faces.jpeg(faces.photo((1, 0, 150, 150, 600), size=(900, 900)))}
+    image = {"Bytes": faces.jpeg(faces.photo((1, 0, 150, 150, 600), size=(3000, 3000)))}
 
     def detect_at_once(client, clients):
         def detect(_):

@@ -12,7 +12,7 @@ use crate::constraint::{Request as _, Violations, shorten};
 use crate::error::{ApiError, ApiResult, ErrorCode};
 use crate::record::Record;
 use crate::reply::Reply;
-use crate::serve::FrontEnd;
+use crate::serve::{FrontEnd, hold_while};
 use crate::service::{Operation, OperationVisitor, Service};
 
 /// A request whose body has arrived.
@@ -23,6 +23,7 @@ pub struct Invocation<'a, S: Service> {
     body: Held<'a>,
     record: &'a mut Record,
     findings: &'a Arc<S::Findings>,
+    place: Option<S::Place>,
 }
 
 impl<'a, S: Service> Invocation<'a, S> {
@@ -33,8 +34,9 @@ impl<'a, S: Service> Invocation<'a, S> {
         body: Held<'a>,
         record: &'a mut Record,
         findings: &'a Arc<S::Findings>,
+        place: Option<S::Place>,
     ) -> Self {
-        Self { front, operation, parts, body, record, findings }
+        Self { front, operation, parts, body, record, findings, place }
     }
 }
 
@@ -42,7 +44,7 @@ impl<S: Service> OperationVisitor<S::Context> for Invocation<'_, S> {
     type Answer = Reply;
 
     async fn visit<O: Operation<Context = S::Context>>(self) -> ApiResult<Reply> {
-        let Self { front, parts, body, record, findings, .. } = self;
+        let Self { front, parts, body, record, findings, place, .. } = self;
         let body_bytes = body.bytes.len();
         let (input, caller) = off_the_async_threads(body_bytes, || {
             let input: O::Input = parse(&body.bytes)?;
@@ -57,14 +59,16 @@ impl<S: Service> OperationVisitor<S::Context> for Invocation<'_, S> {
             caller.authorize(other, input.resource())?;
         }
         front.rates.admit(O::NAME, Instant::now())?;
-        front.service.admit(O::NAME, &caller).await?;
+        let (admitted, place) = hold_while(front.service.admit(O::NAME, &caller), place).await;
+        admitted?;
         off_the_async_threads(body_bytes, || {
             let mut violations = Violations::default();
             input.check(&mut violations);
             violations.into_result()
         })?;
-        let output =
-            O::run(&front.service.context(caller, findings), input).await.map_err(Into::into)?;
+        let output = O::run(&front.service.context(caller, findings, place), input)
+            .await
+            .map_err(Into::into)?;
         serde_json::to_vec(&output).map(Reply::Output).map_err(ApiError::internal)
     }
 

@@ -4,14 +4,16 @@
 //! types, signature and permissions, rate, constraints; then the operation runs. Of a large body,
 //! what its headers state of the signature is checked before it is read.
 
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request, Response, header};
 use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use tracing::{Instrument as _, info_span};
 use uuid::Uuid;
 
@@ -22,6 +24,9 @@ use crate::rate::RateLimiter;
 use crate::record::{Outcome, REQUEST_SPAN, Record};
 use crate::reply::Reply;
 use crate::service::Service;
+
+/// How long a request keeps its place while it does not use it.
+const ARRIVAL: Duration = Duration::from_millis(250);
 
 /// A service with what stands in front of it.
 pub struct FrontEnd<S> {
@@ -92,13 +97,38 @@ async fn answer<S: Service>(
         body::refuse(&parts.headers, body);
         return Reply::Error(refusal);
     }
-    let body = match front.bodies.read(&parts.headers, body, S::max_body_bytes(&operation)).await {
+    let place = match front.service.enter(&operation).await {
+        Ok(place) => place,
+        Err(refusal) => {
+            body::refuse(&parts.headers, body);
+            return Reply::Error(refusal);
+        }
+    };
+    let read = front.bodies.read(&parts.headers, body, S::max_body_bytes(&operation));
+    let (body, place) = hold_while(read, place).await;
+    let body = match body {
         Ok(body) => body,
         Err(refusal) => return refusal.into(),
     };
     record.body_bytes = body.bytes.len();
-    let invocation = Invocation::new(front, &operation, parts, body, record, findings);
+    let invocation = Invocation::new(front, &operation, parts, body, record, findings, place);
     S::dispatch(&operation, invocation).await.unwrap_or_else(Reply::Error)
+}
+
+/// Keeps a place while something is awaited, a body say, unless that takes long: slow clients keep
+/// no others out.
+pub(crate) async fn hold_while<T, P>(
+    read: impl Future<Output = T>,
+    place: Option<P>,
+) -> (T, Option<P>) {
+    let mut read = pin!(read);
+    match timeout(ARRIVAL, &mut read).await {
+        Ok(body) => (body, place),
+        Err(_) => {
+            drop(place);
+            (read.await, None)
+        }
+    }
 }
 
 /// The operation that `X-Amz-Target` names.

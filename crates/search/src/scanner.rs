@@ -7,8 +7,9 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -25,6 +26,9 @@ const STRIDE: usize = 1;
 /// Rows below which handing a search to another thread would take longer than the search.
 const INLINE_ROWS: usize = 2048;
 
+/// How long a thread pauses that leaves its core to others.
+const PAUSE: Duration = Duration::from_micros(500);
+
 /// A search that was abandoned because the scan failed or the scanner is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the search was abandoned")]
@@ -39,7 +43,12 @@ pub struct Scanner {
 struct Shared {
     state: Mutex<State>,
     work: Condvar,
+    threads: usize,
+    /// How many threads of others compute now, on the same cores.
+    others: OnceLock<Others>,
 }
+
+type Others = Box<dyn Fn() -> usize + Send + Sync>;
 
 #[derive(Default)]
 struct State {
@@ -81,8 +90,14 @@ struct Outcome {
 impl Scanner {
     /// Starts `threads` scan threads, at least one.
     pub fn new(threads: usize) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared { state: Mutex::default(), work: Condvar::new() });
-        let threads = (0..threads.max(1))
+        let count = threads.max(1);
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            work: Condvar::new(),
+            threads: count,
+            others: OnceLock::new(),
+        });
+        let threads = (0..count)
             .map(|number| {
                 let shared = Arc::clone(&shared);
                 std::thread::Builder::new()
@@ -91,6 +106,12 @@ impl Scanner {
             })
             .collect::<Result<_, _>>()?;
         Ok(Self { shared, threads })
+    }
+
+    /// Leaves cores to others: a pass has one thread less for each thread that they keep busy, and
+    /// always one. Only the first call counts.
+    pub fn yield_to(&self, others: impl Fn() -> usize + Send + Sync + 'static) {
+        let _ = self.shared.others.set(Box::new(others));
     }
 
     /// Answers a query; the query's dimension must be the arena's.
@@ -136,8 +157,9 @@ impl Shared {
     }
 
     fn run(&self) {
-        while let Some(pass) = self.join_pass() {
-            let scanned = catch_unwind(AssertUnwindSafe(|| pass.scan()));
+        while let Some((pass, rank)) = self.join_pass() {
+            let is_wanted = || rank == 0 || rank < self.most_threads();
+            let scanned = catch_unwind(AssertUnwindSafe(|| pass.scan(is_wanted)));
             pass.add(scanned.ok());
             if self.leave(&pass) {
                 self.finish(&pass);
@@ -145,13 +167,20 @@ impl Shared {
         }
     }
 
-    /// Waits for a pass that needs help, or begins one; none when the scanner is gone.
-    fn join_pass(&self) -> Option<Arc<Pass>> {
+    /// How many threads a pass may have now.
+    fn most_threads(&self) -> usize {
+        let others = self.others.get().map_or(0, |others| others());
+        self.threads.saturating_sub(others)
+    }
+
+    /// Waits for a pass that needs help, or begins one, and states how many threads were there
+    /// before; none when the scanner is gone.
+    fn join_pass(&self) -> Option<(Arc<Pass>, usize)> {
         let mut state = self.state();
         loop {
             if let Some(pass) = state.running.iter().find(|pass| pass.has_work()) {
-                pass.workers.fetch_add(1, Relaxed);
-                return Some(Arc::clone(pass));
+                let rank = pass.workers.fetch_add(1, Relaxed);
+                return Some((Arc::clone(pass), rank));
             }
             if let Some(batch) = state.waiting.pop_front() {
                 let pass = Arc::new(Pass::new(batch));
@@ -159,7 +188,7 @@ impl Shared {
                 if pass.snapshot.chunks() > STRIDE {
                     self.work.notify_all();
                 }
-                return Some(pass);
+                return Some((pass, 0));
             }
             if state.closed {
                 return None;
@@ -218,12 +247,15 @@ impl Pass {
         self.next_chunk.load(Relaxed) < self.snapshot.chunks()
     }
 
-    /// Scans until no chunk is left.
-    fn scan(&self) -> Vec<TopK> {
+    /// Scans until no chunk is left, and pauses while it is not wanted.
+    fn scan(&self, is_wanted: impl Fn() -> bool) -> Vec<TopK> {
         let queries = self.queries.iter().map(AsRef::as_ref);
         let mut tops: Vec<TopK> = queries.clone().map(Query::top).collect();
         let mut scratch = Vec::new();
         loop {
+            while self.has_work() && !is_wanted() {
+                std::thread::sleep(PAUSE);
+            }
             let first = self.next_chunk.fetch_add(STRIDE, Relaxed);
             let last = self.snapshot.chunks().min(first.saturating_add(STRIDE));
             if first >= last {

@@ -107,8 +107,8 @@ impl Operation for IndexFaces {
         let picture = context.picture(asked, place).await?;
 
         let viewer = context.viewer(rules);
-        let (image_sha256, scene, selection) = searchable
-            .with_networks(move |networks| {
+        let (image_sha256, scene, selection) = context
+            .run(&searchable.vision, move |networks| {
                 let image_sha256 = picture.digest();
                 let mut scene = viewer.look(networks, picture)?;
                 let selection = select(&mut scene, networks, filter, max_faces)?;

@@ -1,13 +1,14 @@
 //! What every operation needs of its request: the tenant's collections, the image's bytes, a turn
 //! on the networks.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use tracing::{Instrument as _, warn};
 
 use super::scene::{ModelRules, Viewer};
 use crate::app::App;
+use crate::door::Place as DoorPlace;
 use crate::faults::Target;
 use crate::objects::ImageBytes;
 use crate::operations::error::OperationResult;
@@ -24,6 +25,8 @@ pub struct Context {
     pub tenant: Tenant,
     /// Where the operation notes what it finds out.
     pub findings: Arc<Findings>,
+    /// The place of a request with images, until they were looked at.
+    pub place: Mutex<Option<DoorPlace>>,
 }
 
 impl Context {
@@ -76,6 +79,8 @@ impl Context {
         match place {
             Place::Request(bytes) => Ok(bytes.into()),
             Place::S3 { bucket, name, version } => {
+                // S3 may be slow.
+                drop(self.take_place());
                 self.app.faults.meet(Target::S3, operation, &self.tenant).await?;
                 let version = version.as_ref().map(S3ObjectVersion::as_str);
                 let object = self.app.images.fetch(bucket.as_str(), name.as_str(), version);
@@ -93,12 +98,38 @@ impl Context {
         Viewer { rules, findings: Arc::clone(&self.findings) }
     }
 
-    /// Runs a job on an inference thread of the served pack; throttled when too many are waiting.
+    fn take_place(&self) -> Option<DoorPlace> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Runs a job on an inference thread of these networks; throttled when too many are waiting.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        vision: &Vision,
+        job: impl FnOnce(&mut Networks) -> ApiResult<T> + Send + 'static,
+    ) -> ApiResult<T> {
+        let place = match self.take_place() {
+            Some(place) => place,
+            None => self.app.door.enter().await?,
+        };
+        let job = move |networks: &mut Networks| {
+            // Until the job has run or was skipped, whatever becomes of its client.
+            let _place = place;
+            job(networks)
+        };
+        match vision.run(job).await {
+            Ok(result) => result,
+            Err(busy @ RunError::Busy) => Err(ApiError::throttled().because(busy)),
+            Err(failed) => Err(ApiError::internal(failed)),
+        }
+    }
+
+    /// The same with the served pack.
     pub async fn with_networks<T: Send + 'static>(
         &self,
         job: impl FnOnce(&mut Networks) -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<T> {
-        run(self.app.packs.served(), job).await
+        self.run(self.app.packs.served(), job).await
     }
 }
 
@@ -106,26 +137,4 @@ impl Context {
 pub struct Searchable {
     pub collection: Collection,
     pub vision: Vision,
-}
-
-impl Searchable {
-    /// Runs a job on an inference thread of the collection's pack; throttled when too many are
-    /// waiting.
-    pub async fn with_networks<T: Send + 'static>(
-        &self,
-        job: impl FnOnce(&mut Networks) -> ApiResult<T> + Send + 'static,
-    ) -> ApiResult<T> {
-        run(&self.vision, job).await
-    }
-}
-
-async fn run<T: Send + 'static>(
-    vision: &Vision,
-    job: impl FnOnce(&mut Networks) -> ApiResult<T> + Send + 'static,
-) -> ApiResult<T> {
-    match vision.run(job).await {
-        Ok(result) => result,
-        Err(busy @ RunError::Busy) => Err(ApiError::throttled().because(busy)),
-        Err(failed) => Err(ApiError::internal(failed)),
-    }
 }

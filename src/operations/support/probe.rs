@@ -32,8 +32,8 @@ impl Probe {
         let asked = Asked::by(operation, Some(&searchable));
         let picture = context.picture(asked, place).await?;
         let viewer = context.viewer(rules);
-        let (scene, face) = searchable
-            .with_networks(move |networks| {
+        let (scene, face) = context
+            .run(&searchable.vision, move |networks| {
                 let mut scene = viewer.look(networks, picture)?;
                 let face = scene.largest(networks, filter)?;
                 Ok((scene, face))

@@ -16,8 +16,9 @@ fn arena(rows: usize) -> (Arc<Arena>, Vec<Vec<f32>>) {
 async fn concurrent_searches_each_get_their_own_answer() {
     let (large, vectors) = arena(9 * CHUNK_ROWS);
     let (small, _) = arena(100);
-    for threads in [1, 3] {
+    for (threads, others) in [(1, 0), (3, 0), (3, 2), (3, 99)] {
         let scanner = Arc::new(Scanner::new(threads).unwrap());
+        scanner.yield_to(move || others);
         let searches: Vec<_> = (0..30)
             .map(|number| {
                 let (scanner, vector, k) =
