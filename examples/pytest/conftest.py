@@ -91,7 +91,9 @@ class ControlPlane:
         data = json.dumps(body).encode() if body is not None else None
         token = os.environ.get("LOOKALIKE_ADMIN_TOKEN")
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        request = urllib.request.Request(f"{self.url}/_lookalike/{path}", data, headers, method=method)
+        request = urllib.request.Request(
+            f"{self.url}/_lookalike/{path}", data, headers, method=method
+        )
         with urllib.request.urlopen(request) as answer:
             return json.load(answer)
 
@@ -100,7 +102,11 @@ class ControlPlane:
         digest = hashlib.sha256(image).hexdigest()
         if "error" not in answer:
             answer["faces"] = list(faces)
-        self.call("POST", "answers", {"answers": [{"account": ACCOUNT, "image": {"sha256": digest}} | answer]})
+        self.call(
+            "POST",
+            "answers",
+            {"answers": [{"account": ACCOUNT, "image": {"sha256": digest}} | answer]},
+        )
         return {"Bytes": image}
 
     def fail(self, *rules: dict, seed: int = 0) -> None:

@@ -32,7 +32,9 @@ def door(lookalike, rekognition, impatient):
 
 def search(door, image, threshold=80):
     """Who is found, and how alike."""
-    found = door.search_faces_by_image(CollectionId="staff", Image=image, FaceMatchThreshold=threshold)
+    found = door.search_faces_by_image(
+        CollectionId="staff", Image=image, FaceMatchThreshold=threshold
+    )
     return {match["Face"]["ExternalImageId"]: match["Similarity"] for match in found["FaceMatches"]}
 
 
@@ -49,7 +51,10 @@ def test_the_threshold_decides(door, lookalike, similarity):
     assert search(door, image, min(similarity + 0.1, 100)) == {}
 
 
-@pytest.mark.parametrize("error", ["ThrottlingException", "ProvisionedThroughputExceededException", "InternalServerError"])
+@pytest.mark.parametrize(
+    "error",
+    ["ThrottlingException", "ProvisionedThroughputExceededException", "InternalServerError"],
+)
 @pytest.mark.parametrize("operation", ["SearchFacesByImage", "Search*", "*"])
 def test_a_failure_passes(door, lookalike, operation, error):
     image = lookalike.declare(b"ana", {"person": "ana"})
@@ -60,7 +65,9 @@ def test_a_failure_passes(door, lookalike, operation, error):
     assert list(search(door, image)) == ["ana"]
 
 
-@pytest.mark.parametrize("error", ["InvalidImageFormatException", "ImageTooLargeException", "InvalidParameterException"])
+@pytest.mark.parametrize(
+    "error", ["InvalidImageFormatException", "ImageTooLargeException", "InvalidParameterException"]
+)
 def test_an_image_is_refused(door, lookalike, error):
     image = lookalike.declare(b"broken", error=error)
     with pytest.raises(getattr(door.exceptions, error)):
@@ -70,7 +77,10 @@ def test_an_image_is_refused(door, lookalike, error):
 @pytest.mark.parametrize("seed", range(5))
 def test_chance_is_replayed(door, lookalike, seed):
     def outcomes():
-        lookalike.fail({"operations": ["ListFaces"], "probability": 0.5, "error": "ThrottlingException"}, seed=seed)
+        lookalike.fail(
+            {"operations": ["ListFaces"], "probability": 0.5, "error": "ThrottlingException"},
+            seed=seed,
+        )
         failed = []
         for _ in range(8):
             try:

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use super::Admin;
 use super::error::{AdminError, ErrorBody};
 use super::extract::Json;
-use crate::answers::{AnswerReport, Declaration};
+use crate::answers::Declaration;
 use lookalike_store::Scope;
 
 /// Answers to declare, or those that are declared.
@@ -28,7 +28,7 @@ pub struct DeclareAnswer {
 /// The declared answers, oldest first.
 #[derive(Serialize, ToSchema)]
 pub struct AnswerList {
-    answers: Vec<AnswerReport>,
+    answers: Vec<Declaration>,
 }
 
 /// The declared answers, oldest first, and for how many images each stood.

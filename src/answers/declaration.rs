@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::detail::Detail;
-use crate::faults::error_code;
+use crate::faults::{error_code, read_only};
 use aws_json::ErrorCode;
 
 /// Longer than any client waits.
@@ -16,6 +16,14 @@ const MOST_FACES: usize = 100;
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Declaration {
+    /// What the server calls it.
+    #[serde(deserialize_with = "read_only")]
+    #[schema(read_only)]
+    pub id: u64,
+    /// For how many images it stood.
+    #[serde(deserialize_with = "read_only")]
+    #[schema(read_only)]
+    pub used: u64,
     pub image: ImagePattern,
     /// Operations, such as `IndexFaces` or `Search*`; none means all that take an image.
     #[serde(skip_serializing_if = "Vec::is_empty")]

@@ -11,8 +11,6 @@ use std::time::Duration;
 use aws_json::{ApiError, Wildcard};
 use lookalike_store::{Scope, Tenant};
 use lookalike_vision::{Face, Pack};
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use crate::faults::injected;
 
@@ -31,7 +29,6 @@ pub struct Answers {
 
 /// A declared answer that is in force.
 pub struct Entry {
-    id: u64,
     used: AtomicU64,
     declaration: Declaration,
     operations: Vec<Wildcard>,
@@ -52,15 +49,6 @@ pub struct Shown<'a> {
     pub digest: Option<&'a [u8; 32]>,
 }
 
-/// A declared answer, and for how many images it stood.
-#[derive(Serialize, ToSchema)]
-pub struct AnswerReport {
-    pub id: u64,
-    pub used: u64,
-    #[serde(flatten)]
-    pub declaration: Declaration,
-}
-
 /// Whom a declared face is like.
 pub enum Likeness<'a> {
     Person(&'a str),
@@ -78,19 +66,18 @@ impl Answers {
             return Err(format!("there may be {MOST} declared answers at most"));
         }
         let first = entries.len();
-        for declaration in declarations {
-            let id = self.last_id.fetch_add(1, Relaxed) + 1;
-            entries.push(Arc::new(Entry::new(id, declaration)?));
+        for mut declaration in declarations {
+            declaration.id = self.last_id.fetch_add(1, Relaxed) + 1;
+            entries.push(Arc::new(Entry::new(declaration)?));
         }
-        Ok(entries[first..].iter().map(|entry| entry.id).collect())
+        Ok(entries[first..].iter().map(|entry| entry.declaration.id).collect())
     }
 
     /// The declared answers, oldest first.
-    pub fn list(&self) -> Vec<AnswerReport> {
-        let report = |entry: &Arc<Entry>| AnswerReport {
-            id: entry.id,
+    pub fn list(&self) -> Vec<Declaration> {
+        let report = |entry: &Arc<Entry>| Declaration {
             used: entry.used.load(Relaxed),
-            declaration: entry.declaration.clone(),
+            ..entry.declaration.clone()
         };
         self.entries().iter().map(report).collect()
     }
@@ -121,11 +108,10 @@ impl Answers {
 }
 
 impl Entry {
-    fn new(id: u64, declaration: Declaration) -> Result<Self, String> {
+    fn new(declaration: Declaration) -> Result<Self, String> {
         let pattern = |text: &Option<String>| text.as_deref().map(Wildcard::new);
         let operations = declaration.operations.iter();
         Ok(Self {
-            id,
             used: AtomicU64::new(0),
             operations: operations.map(|name| Wildcard::ignoring_case(name)).collect(),
             digest: declaration.image.digest()?,

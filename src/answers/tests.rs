@@ -20,7 +20,7 @@ fn the_latest_declaration_that_fits_is_found() {
         s3_object: Some("photos/ann/1.jpg"),
         digest: Some(&[0xab; 32]),
     };
-    let found = |shown| answers.find(shown).map(|entry| entry.id);
+    let found = |shown| answers.find(shown).map(|entry| entry.declaration.id);
     assert_eq!(found(image), None);
     let every = declare(&answers, r#"{"faces": []}"#);
     assert_eq!(found(image), Some(every));

@@ -18,8 +18,8 @@ use thiserror::Error;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub(crate) use self::rule::error_code;
 pub use self::rule::{FaultPlan, Preset, Rule, Target};
+pub(crate) use self::rule::{error_code, read_only};
 
 /// Buckets beyond which the full ones are forgotten.
 const MANY_BUCKETS: usize = 4096;
@@ -39,7 +39,6 @@ struct Active {
 
 struct ActiveRule {
     rule: Rule,
-    preset: Option<Preset>,
     operations: Vec<Wildcard>,
     code: Option<ErrorCode>,
     /// Requests that chance decided about.
@@ -55,18 +54,7 @@ pub struct FaultReport {
     /// Where chance began.
     pub seed: Option<u64>,
     pub presets: Vec<Preset>,
-    pub rules: Vec<RuleReport>,
-}
-
-/// A rule, and how often it struck.
-#[derive(Serialize, ToSchema)]
-pub struct RuleReport {
-    #[serde(flatten)]
-    pub rule: Rule,
-    /// The preset that the rule comes from.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub preset: Option<Preset>,
-    pub struck: u64,
+    pub rules: Vec<Rule>,
 }
 
 /// The cause of an error that nothing but a fault caused.
@@ -84,6 +72,7 @@ impl Faults {
 
     /// Puts a plan, which has been checked, in the place of the one in force.
     pub fn set(&self, plan: FaultPlan) {
+        let plan = FaultPlan { seed: plan.seed.or(self.initial.seed), ..plan };
         let active = (!plan.is_empty()).then(|| Arc::new(Active::new(plan)));
         if let Some(active) = &active {
             tracing::warn!(
@@ -108,11 +97,9 @@ impl Faults {
     /// The faults in force.
     pub fn report(&self) -> FaultReport {
         let active = self.active();
-        let rules = active.iter().flat_map(|active| &active.rules).map(|rule| RuleReport {
-            rule: rule.rule.clone(),
-            preset: rule.preset,
-            struck: rule.struck.load(Relaxed),
-        });
+        let rules = active.iter().flat_map(|active| &active.rules);
+        let rules =
+            rules.map(|active| Rule { struck: active.struck.load(Relaxed), ..active.rule.clone() });
         FaultReport {
             on: active.is_some(),
             seed: active.as_ref().map(|active| active.seed),
@@ -145,22 +132,23 @@ impl Faults {
 impl Active {
     fn new(plan: FaultPlan) -> Self {
         let seed = plan.seed.unwrap_or_else(|| Uuid::new_v4().as_u64_pair().0 >> 32);
-        let presets = plan.presets.iter().flat_map(|preset| {
-            presets::rules(*preset).into_iter().map(|rule| ActiveRule::new(rule, Some(*preset)))
-        });
-        let own = plan.rules.iter().map(|rule| ActiveRule::new(rule.clone(), None));
-        Self { seed, rules: presets.chain(own).collect(), plan }
+        let of_preset = |preset: &Preset| {
+            let preset = *preset;
+            let rules = presets::rules(preset).into_iter();
+            rules.map(move |rule| Rule { preset: Some(preset), ..rule })
+        };
+        let rules = plan.presets.iter().flat_map(of_preset).chain(plan.rules.iter().cloned());
+        Self { seed, rules: rules.map(ActiveRule::new).collect(), plan }
     }
 }
 
 impl ActiveRule {
-    fn new(rule: Rule, preset: Option<Preset>) -> Self {
+    fn new(rule: Rule) -> Self {
         let beyond_rate =
             rule.per_second.map(|_| ErrorCode::ProvisionedThroughputExceededException);
         let delays = rule.latency_ms + rule.jitter_ms > 0;
         let code = rule.code().ok().flatten();
         Self {
-            preset,
             operations: rule.operations.iter().map(|name| Wildcard::ignoring_case(name)).collect(),
             code: code.or(beyond_rate.filter(|_| !delays)),
             rule,
@@ -202,7 +190,7 @@ impl ActiveRule {
 
     /// Whether the rule has a rate, and the request is within it.
     fn has_token(&self, operation: &str, tenant: &Tenant) -> bool {
-        let rate = match self.preset {
+        let rate = match self.rule.preset {
             Some(Preset::AwsQuotas) => Some(presets::aws_quota(operation, &tenant.region)),
             _ => self.rule.per_second,
         };

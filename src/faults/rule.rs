@@ -2,7 +2,8 @@
 
 use aws_json::ErrorCode;
 use clap::ValueEnum;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 /// Longer than any client waits.
@@ -66,6 +67,14 @@ pub struct Rule {
     pub latency_ms: u64,
     /// At most so much more delay.
     pub jitter_ms: u64,
+    /// The preset that the rule comes from.
+    #[serde(deserialize_with = "read_only", skip_serializing_if = "Option::is_none")]
+    #[schema(read_only)]
+    pub preset: Option<Preset>,
+    /// How often it struck.
+    #[serde(deserialize_with = "read_only")]
+    #[schema(read_only)]
+    pub struck: u64,
 }
 
 /// All faults together.
@@ -122,6 +131,11 @@ impl FaultPlan {
             rule.check().map_err(|wrong| format!("rules[{index}]: {wrong}"))
         })
     }
+}
+
+/// Refuses a member that only answers have.
+pub(crate) fn read_only<'de, D: Deserializer<'de>, T>(_: D) -> Result<T, D::Error> {
+    Err(D::Error::custom("the server states this member, and takes it from nobody"))
 }
 
 /// The error that a plan or a declared answer names.

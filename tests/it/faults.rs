@@ -91,6 +91,7 @@ async fn a_wrong_plan_changes_nothing() {
         json!({ "presets": ["fast"] }),
         json!({ "rules": [{ "error": "Oops" }] }),
         json!({ "rules": [{ "latency": 5 }] }),
+        json!({ "rules": [{ "latency_ms": 5, "struck": 0 }] }),
         json!({ "sed": 1 }),
     ] {
         let refused = server.admin("PUT", "/_lookalike/faults", &[], Some(wrong.clone())).await;
