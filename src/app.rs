@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 
 use crate::answers::Answers;
 use crate::config::ServeConfig;
+use crate::deterministic::{self, FaceIds};
 use crate::door::Door;
 use crate::faults::Faults;
 use crate::gallery::Gallery;
@@ -38,6 +39,7 @@ pub struct App {
     pub telemetry: Arc<Telemetry>,
     pub answers: Answers,
     pub faults: Faults,
+    pub face_ids: FaceIds,
     /// The AWS face model version that new collections get.
     pub face_model_version: String,
 }
@@ -84,7 +86,12 @@ impl App {
             move || Packs::load(files, &config)
         });
         Installation::find().warn_of_former_data(&config.data);
-        let store = lookalike_store::open(&config.data).await?;
+        let store = match config.deterministic {
+            Some(_) => {
+                lookalike_store::open_with_clock(&config.data, deterministic::clock()).await?
+            }
+            None => lookalike_store::open(&config.data).await?,
+        };
         let threads = config
             .api
             .search_threads
@@ -117,7 +124,8 @@ impl App {
             data: config.data.clone(),
             telemetry,
             answers: Answers::default(),
-            faults: Faults::new(config.admin.faults()),
+            faults: Faults::new(config.faults()),
+            face_ids: config.deterministic.map_or(FaceIds::Random, FaceIds::Seeded),
             face_model_version: config.api.face_model_version.clone(),
         })
     }

@@ -97,6 +97,10 @@ pub struct ServeConfig {
     /// TOML file of collections, users and folders of images that are made at start.
     #[arg(long, env = "LOOKALIKE_SEED", value_name = "FILE")]
     pub seed: Option<PathBuf>,
+    /// Give the same answers at every run: ids of faces come from this seed and the images, and the
+    /// time stands still. For tests.
+    #[arg(long, env = "LOOKALIKE_DETERMINISTIC", value_name = "SEED", num_args = 0..=1, require_equals = true, default_missing_value = "0")]
+    pub deterministic: Option<u64>,
     /// Log format.
     #[arg(long, env = "LOOKALIKE_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
@@ -131,6 +135,15 @@ pub struct TelemetryConfig {
     /// Requests that the control plane and the console show, the last ones.
     #[arg(long, env = "LOOKALIKE_RECENT_REQUESTS", value_name = "COUNT", default_value_t = 500, value_parser = whole(0..=100_000))]
     pub recent_requests: usize,
+}
+
+impl ServeConfig {
+    /// The faults to begin with.
+    pub fn faults(&self) -> FaultPlan {
+        let AdminConfig { faults, fault_seed, .. } = &self.admin;
+        let seed = fault_seed.or(self.deterministic);
+        FaultPlan { seed, presets: faults.clone(), rules: Vec::new() }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -223,7 +236,8 @@ pub struct AdminConfig {
         value_name = "PRESET"
     )]
     pub faults: Vec<Preset>,
-    /// Where the chance of --faults begins; the log shows the seed if none is given.
+    /// Where the chance of --faults begins, by default that of --deterministic; the log shows the
+    /// seed if none is given.
     #[arg(long, env = "LOOKALIKE_FAULT_SEED", value_name = "NUMBER")]
     pub fault_seed: Option<u64>,
 }
@@ -232,11 +246,6 @@ impl AdminConfig {
     /// Whether browsers get the web console.
     pub fn has_console(&self) -> bool {
         self.console == Switch::On
-    }
-
-    /// The faults to begin with.
-    pub fn faults(&self) -> FaultPlan {
-        FaultPlan { seed: self.fault_seed, presets: self.faults.clone(), rules: Vec::new() }
     }
 }
 

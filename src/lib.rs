@@ -13,6 +13,7 @@ pub mod catalog;
 pub mod check;
 pub mod config;
 pub mod console;
+pub mod deterministic;
 pub mod door;
 pub mod enroll;
 pub mod environment;

@@ -73,6 +73,7 @@ pub fn image(collection: &Collection, number: u64, faces: u32) -> IndexFaces {
     let mut image_sha256 = [0; 32];
     image_sha256[..8].copy_from_slice(&number.to_le_bytes());
     let face = |ordinal| NewFace {
+        face_id: Uuid::new_v4(),
         ordinal,
         bounding_box: BoundingBox { left: 0.31, top: 0.22, width: 0.13, height: 0.17 },
         confidence: 99.9,

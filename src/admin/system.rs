@@ -100,6 +100,7 @@ struct Settings {
     cors_origins: Vec<String>,
     host_names: Vec<String>,
     console: bool,
+    deterministic: Option<u64>,
 }
 
 impl From<TenantTotals> for TenantCard {
@@ -139,6 +140,7 @@ impl Settings {
             cors_origins: config.browsers.cors_origin.iter().map(ToString::to_string).collect(),
             host_names: config.browsers.host_name.clone(),
             console: config.admin.has_console(),
+            deterministic: config.deterministic,
         }
     }
 }

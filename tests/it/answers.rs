@@ -199,3 +199,36 @@ async fn an_answer_of_one_account_stays_there() {
     assert_eq!(refused.status, 400);
     assert!(refused.body["error"].as_str().unwrap().contains("persn"), "{}", refused.body);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deterministic_server_repeats_itself_after_a_reset_and_in_another_process() {
+    async fn story(server: &TestServer, images: [&str; 3]) -> [Value; 2] {
+        server.collection("staff").await;
+        for image in images {
+            index(server, image, image).await;
+        }
+        let list = server.ok("ListFaces", json!({ "CollectionId": "staff" })).await;
+        let nil = json!("00000000-0000-0000-0000-000000000000");
+        assert!(list["Faces"].as_array().expect("faces").iter().all(|face| face["FaceId"] != nil));
+        [list, server.ok("DescribeCollection", json!({ "CollectionId": "staff" })).await]
+    }
+    let persons = [("a", "ann"), ("b", "bob"), ("c", "cara")];
+    let one = TestServer::with(&["--deterministic=7"]).await;
+    declare_persons(&one, &persons).await;
+    let first = story(&one, ["a", "b", "c"]).await;
+    assert_eq!(first[0]["Faces"].as_array().map(Vec::len), Some(3));
+    assert_eq!(first[1]["CreationTimestamp"], 1_767_225_600.0);
+    let keep = json!({ "keep": ["answers"] });
+    one.admin("POST", "/_lookalike/reset", &[], Some(keep)).await;
+    assert_eq!(story(&one, ["c", "a", "b"]).await, first);
+
+    let other = TestServer::with(&["--deterministic=7"]).await;
+    declare_persons(&other, &persons).await;
+    assert_eq!(story(&other, ["b", "c", "a"]).await, first);
+    let seed = TestServer::with(&["--deterministic"]).await;
+    declare_persons(&seed, &persons).await;
+    assert_ne!(story(&seed, ["a", "b", "c"]).await[0], first[0]);
+    let faults = json!({ "presets": ["throttle"] });
+    let report = other.admin("PUT", "/_lookalike/faults", &[], Some(faults)).await.body;
+    assert_eq!(report["seed"], 7);
+}

@@ -49,6 +49,8 @@ pub(crate) fn renumber(kept: &[(u32, BoundingBox)], faces: &mut [NewFace]) {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
 
     fn at(left: f32) -> BoundingBox {
@@ -56,7 +58,13 @@ mod tests {
     }
 
     fn face(ordinal: u32, left: f32) -> NewFace {
-        NewFace { ordinal, bounding_box: at(left), confidence: 99.0, vector: vec![1.0] }
+        NewFace {
+            face_id: Uuid::nil(),
+            ordinal,
+            bounding_box: at(left),
+            confidence: 99.0,
+            vector: vec![1.0],
+        }
     }
 
     fn renumbered(kept: &[(u32, f32)], faces: &[(u32, f32)]) -> Vec<u32> {

@@ -42,14 +42,19 @@ pub use sqlite::{Backup, BackupError, Location, Report, Sqlite, backup, check};
 /// Opens the store of that location: a folder, `:memory:` for one that keeps nothing, or the
 /// address of a database that begins with `postgres://`.
 pub async fn open(location: &str) -> Result<Arc<dyn Store>, OpenError> {
+    open_with_clock(location, clock::system()).await
+}
+
+/// As [`open`], with another source of time.
+pub async fn open_with_clock(location: &str, clock: Clock) -> Result<Arc<dyn Store>, OpenError> {
     if Address::is_one(location) {
-        return Ok(Arc::new(Postgres::open(&location.parse()?).await?));
+        return Ok(Arc::new(Postgres::open_with_clock(&location.parse()?, clock).await?));
     }
     let location = match location {
         ":memory:" => Location::Memory,
         folder => Location::Directory(folder.into()),
     };
-    Ok(Arc::new(Sqlite::open(&location).await?))
+    Ok(Arc::new(Sqlite::open_with_clock(&location, clock).await?))
 }
 
 /// A location as anybody may read it: without the password of a database.

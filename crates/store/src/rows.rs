@@ -107,6 +107,9 @@ pub struct IndexFaces {
 /// One face to be kept.
 #[derive(Debug, Clone)]
 pub struct NewFace {
+    /// What the face is called unless it is kept already. No other face of the collection may have
+    /// that id.
+    pub face_id: Uuid,
     /// Position among all faces detected in the image, so that it does not depend on how many of
     /// them are kept.
     pub ordinal: u32,

@@ -152,6 +152,7 @@ impl Task {
         self.calls += 1;
         let vectors: Vec<Vec<f32>> = self.vectors.drain(..count).collect();
         let face = |(ordinal, vector): (u32, &Vec<f32>)| NewFace {
+            face_id: Uuid::new_v4(),
             ordinal,
             bounding_box: BoundingBox { left: 0.1, top: 0.1, width: 0.5, height: 0.5 },
             confidence: 99.0,

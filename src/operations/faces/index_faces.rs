@@ -116,17 +116,19 @@ impl Operation for IndexFaces {
             })
             .await?;
 
+        let image_id = image_id(&image_sha256, external_image_id.as_deref());
+        let new_face = |(index, vector): &(usize, Vector)| {
+            let mut face = new_face(&scene, *index, vector);
+            context.app.face_ids.name(collection, image_id, &mut face);
+            face
+        };
         let new = lookalike_store::IndexFaces {
             collection: collection.clone(),
             image_sha256,
-            image_id: image_id(&image_sha256, external_image_id.as_deref()),
+            image_id,
             external_image_id,
             model_version: collection.model_version.clone(),
-            faces: selection
-                .indexed
-                .iter()
-                .map(|(index, vector)| new_face(&scene, *index, vector))
-                .collect(),
+            faces: selection.indexed.iter().map(new_face).collect(),
         };
         let stored = context.app.store.index_faces(new).instrument(stage::store()).await?;
         let refused = selection.refused.iter().filter_map(|(_, reasons)| reasons.first().copied());
@@ -196,6 +198,7 @@ fn new_face(scene: &Scene, index: usize, vector: &Vector) -> NewFace {
     let face = &scene.faces[index];
     let lookalike_vision::BoundingBox { left, top, width, height } = face.bounding_box;
     NewFace {
+        face_id: Uuid::nil(),
         ordinal: u32::try_from(index).unwrap_or(u32::MAX),
         bounding_box: lookalike_store::BoundingBox { left, top, width, height },
         confidence: face.confidence,

@@ -28,6 +28,7 @@ async fn staff(store: &Sqlite) -> (Collection, Vec<Face>) {
     let face = |ordinal: u16| {
         let angle = f32::from(ordinal) * 0.1;
         NewFace {
+            face_id: Uuid::new_v4(),
             ordinal: ordinal.into(),
             bounding_box: BoundingBox { left: 0.1, top: 0.1, width: 0.5, height: 0.5 },
             confidence: 99.0,

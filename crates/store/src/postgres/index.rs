@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 
 use sqlx::postgres::PgRow;
 use sqlx::{FromRow as _, Row as _};
-use uuid::Uuid;
 
 use super::faces::select_face;
 use super::rows::FaceRow;
@@ -153,7 +152,7 @@ fn place<'b>(
     for (ordinal, new) in new {
         let face = Face {
             row: locked.next_row,
-            face_id: Uuid::new_v4(),
+            face_id: new.face_id,
             image_id: call.image_id,
             external_image_id: call.external_image_id.clone(),
             bounding_box: new.bounding_box,

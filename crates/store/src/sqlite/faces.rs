@@ -198,12 +198,13 @@ async fn insert(
 ) -> StoreResult<Vec<FaceVector>> {
     let columns = |new: &NewFace| {
         let NewFace {
+            face_id,
             ordinal,
             bounding_box: BoundingBox { left, top, width, height },
             confidence,
             ..
         } = new;
-        json!([Uuid::new_v4().simple().to_string(), ordinal, left, top, width, height, confidence])
+        json!([face_id.simple().to_string(), ordinal, left, top, width, height, confidence])
     };
     let mut inserted: Vec<(i64, u32)> = sqlx::query_as(INSERT)
         .bind(request.collection.key.0)

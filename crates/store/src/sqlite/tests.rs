@@ -38,6 +38,7 @@ fn image(collection: &Collection, number: u32, faces: u32) -> IndexFaces {
     let mut image_sha256 = [0; 32];
     image_sha256[..4].copy_from_slice(&number.to_le_bytes());
     let face = |ordinal| NewFace {
+        face_id: Uuid::new_v4(),
         ordinal,
         bounding_box: BoundingBox { left: 0.1, top: 0.1, width: 0.5, height: 0.5 },
         confidence: 99.0,

@@ -203,8 +203,8 @@ pub fn new_collection(name: &str) -> NewCollection {
     }
 }
 
-/// An image's faces, all different from each other, from those of other images, and the same at
-/// every call.
+/// An image's faces, all different from each other, from those of other images, and but for their
+/// ids the same at every call.
 pub fn image_of(
     collection: &Collection,
     image: &str,
@@ -252,6 +252,7 @@ fn new_face(ordinal: u32, seed: f32) -> NewFace {
     let step = f32::from(u16::try_from(ordinal).expect("a small ordinal"));
     let angle = seed + step * 0.1;
     NewFace {
+        face_id: Uuid::new_v4(),
         ordinal,
         // Numbers that f32 does not hold exactly, one of them outside the image.
         bounding_box: BoundingBox {
