@@ -1,6 +1,6 @@
 """Renders the sample pictures beside this file: people who do not exist.
 
-They are drawn from tests/fixtures/eigenfaces.png. Needs Pillow: after `make test-clients`, run
+They are drawn from tests/fixtures/eigenfaces.png; smaller copies go into the web console. Needs Pillow: after `make test-clients`, run
 `.cache/venv/bin/python examples/faces/render.py`.
 """
 
@@ -16,6 +16,8 @@ import faces  # noqa: E402
 
 ANA, BEN, CLEO = 3, 4, 0
 SIDE = 400
+CONSOLE = HERE.parents[1] / "src" / "console" / "ui" / "samples"
+CONSOLE_SIDE = {"group.jpg": 560}
 
 
 def portrait(person: int, picture: int, light: float = 1.0) -> Image.Image:
@@ -45,3 +47,7 @@ if __name__ == "__main__":
         "group.jpg": side_by_side(portrait(CLEO, 1), portrait(ANA, 3), portrait(BEN, 2)),
     }.items():
         picture.save(HERE / name, "JPEG", quality=85, optimize=True)
+        side = CONSOLE_SIDE.get(name, 224)
+        size = side, round(side * picture.height / picture.width)
+        small = picture.resize(size, Image.Resampling.LANCZOS)
+        small.save(CONSOLE / name, "JPEG", quality=70, optimize=True, progressive=True)

@@ -3,8 +3,7 @@
 import { html, render, signal, useEffect, useRef } from "./lib/html.js";
 import { refreshSystem, system } from "./lib/admin.js";
 import { account, facts, href, isSignedIn, loadFacts, region, route } from "./lib/state.js";
-import { Icon } from "./parts/basics.js";
-import { Toasts } from "./parts/toasts.js";
+import { Icon, Toasts } from "./parts/basics.js";
 import { SignIn, isSigningIn } from "./parts/sign-in.js";
 import { Collections } from "./screens/collections.js";
 import { Compare } from "./screens/compare.js";

@@ -17,12 +17,16 @@ function headers(extra = {}) {
   return { accept: "application/json", "x-lookalike-admin": "1", ...token, ...extra };
 }
 
-/** Asks a route; the parsed answer. */
-export async function admin(method, path, body) {
+/** Fails where the answer is known, and a refusal would be one more line in the log. */
+function needToken() {
   if (facts.value.verify && !adminToken.value) {
-    // The answer is known, and a refusal would be one more line in the log.
     throw new CallError("HTTP 401", "The control plane needs its token.", { status: 401 });
   }
+}
+
+/** Asks a route; the parsed answer. */
+export async function admin(method, path, body) {
+  needToken();
   const json = body === undefined ? {} : { "content-type": "application/json" };
   const answer = await fetch(`/_lookalike/${path}`, {
     method,
@@ -48,13 +52,21 @@ export async function admin(method, path, body) {
   });
 }
 
-/** Opens a stream of server-sent events and hands each object to `take` until `stop` is aborted. */
-export async function listen(path, take, stop) {
+/**
+ * Opens a stream of server-sent events, calls `opened`, and hands each object to `take` until
+ * `stop` is aborted.
+ */
+export async function listen(path, { take, opened, stop }) {
+  needToken();
   const answer = await fetch(`/_lookalike/${path}`, {
     headers: headers({ accept: "text/event-stream" }),
     signal: stop,
   });
-  if (!answer.ok) throw new CallError(`HTTP ${answer.status}`, "The stream is not there.");
+  if (!answer.ok) {
+    const { status } = answer;
+    throw new CallError(`HTTP ${status}`, "The stream is not there.", { status });
+  }
+  await opened();
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {

@@ -25,17 +25,24 @@ export class CallError extends Error {
   }
 }
 
-/** Sends a request; the answer with all that is worth showing of the exchange. */
-export async function call(operation, input = {}) {
+/** Who calls, where nobody else is named. */
+const current = () => ({
+  account: account.value,
+  keys: keys.value ?? {},
+  region: region.value,
+});
+
+/** Sends a request, as `caller`; the answer with all that is worth showing of the exchange. */
+export async function call(operation, input = {}, caller = current()) {
   const body = JSON.stringify(input);
   const plain = {
     "content-type": "application/x-amz-json-1.1",
     "x-amz-target": `RekognitionService.${operation}`,
   };
-  const scope = { region: region.value, service: SERVICE };
+  const scope = { ...caller, service: SERVICE };
   const headers = facts.value.verify
-    ? await sign(plain, body, { ...scope, host: location.host, keys: keys.value ?? {} })
-    : introduce(plain, { ...scope, account: account.value });
+    ? await sign(plain, body, { ...scope, host: location.host })
+    : introduce(plain, scope);
   const started = performance.now();
   let answer;
   let text;

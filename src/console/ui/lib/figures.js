@@ -103,3 +103,24 @@ export function cosineOf(calibration, similarity) {
   const share = (similarity - steps[above - 1]) / (steps[above] - steps[above - 1] || 1);
   return cosine[above - 1] + share * (cosine[above] - cosine[above - 1]);
 }
+
+/** Which requests a fault strikes. */
+export function howOften({ probability, per_second, times, preset }) {
+  const parts = [
+    per_second != null && `beyond ${per_second} a second`,
+    preset === "aws-quotas" && "beyond AWS’s quota",
+    probability != null && `${Math.round(probability * 1000) / 10} %`,
+    times != null && `${count(times)} times at most`,
+  ].filter(Boolean);
+  return parts.join(", ") || "always";
+}
+
+/** What a fault does to them. */
+export function whatHappens({ error, latency_ms, jitter_ms, target }) {
+  const wait = latency_ms || jitter_ms;
+  const time = jitter_ms ? `${latency_ms}–${latency_ms + jitter_ms} ms` : `${latency_ms} ms`;
+  const parts = [target === "s3" && "reading S3", wait ? `waits ${time}` : "", error].filter(
+    Boolean,
+  );
+  return parts.join(", ");
+}

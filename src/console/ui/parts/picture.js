@@ -143,10 +143,8 @@ export const Bar = ({ value }) =>
 const Row = ({ name, value, confidence }) =>
   html`<div>
     <dt>${name}</dt>
-    <dd class="value">${value}</dd>
-    <dd class="sure number">
-      ${confidence != null && html`<${Bar} value=${confidence} />${percent(confidence)}`}
-    </dd>
+    <dd class=${confidence == null ? "value alone" : "value"}>${value}</dd>
+    ${confidence != null && html`<dd class="sure number"><${Bar} value=${confidence} />${percent(confidence)}</dd>`}
   </div>`;
 
 /** `face` is a FaceDetail with all attributes. */

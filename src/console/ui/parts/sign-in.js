@@ -1,12 +1,11 @@
 // Whose calls these are: keys where the server verifies them, account and region where not; and
 // what a screen of the control plane shows to those whom it does not let in.
 
-import { html, signal, useState } from "../lib/html.js";
+import { batch, html, signal, useState } from "../lib/html.js";
 import { refreshSystem } from "../lib/admin.js";
 import { call } from "../lib/aws.js";
 import { account, adminToken, facts, keys, region } from "../lib/state.js";
-import { Dialog, Empty, Failure, Head, Icon } from "./basics.js";
-import { toast } from "./toasts.js";
+import { Dialog, Empty, Failure, Head, Icon, toast } from "./basics.js";
 
 export const isSigningIn = signal(false);
 
@@ -31,25 +30,24 @@ function Form({ verify, onDone }) {
   const submit = async (event) => {
     event.preventDefault();
     const given = Object.fromEntries(new FormData(event.target));
-    const previous = { keys: keys.value, account: account.value, region: region.value };
-    region.value = given.region.trim();
-    adminToken.value = given.adminToken.trim();
+    const text = (name) => (given[name] ?? "").trim();
+    const caller = { account: text("account"), region: text("region"), keys: null };
     if (verify) {
-      keys.value = {
-        accessKeyId: given.accessKeyId.trim(),
-        secretAccessKey: given.secretAccessKey.trim(),
-        sessionToken: given.sessionToken.trim(),
-      };
-    } else {
-      account.value = given.account.trim();
+      const [accessKeyId, secretAccessKey] = [text("accessKeyId"), text("secretAccessKey")];
+      caller.keys = { accessKeyId, secretAccessKey, sessionToken: text("sessionToken") };
     }
     try {
-      await check();
+      await check(caller);
     } catch (failure) {
-      keys.value = previous.keys;
       setError(failure);
       return;
     }
+    batch(() => {
+      region.value = caller.region;
+      adminToken.value = text("adminToken");
+      if (verify) keys.value = caller.keys;
+      else account.value = caller.account;
+    });
     refreshSystem();
     toast(verify ? "Signed in for this tab." : `Account ${account.value}, ${region.value}.`);
     onDone?.();
@@ -116,9 +114,9 @@ const Field = ({ label, ...input }) =>
   html`<label class="field"><span>${label}</span><input ...${input} /></label>`;
 
 /** A key that may not list collections is a key all the same. */
-async function check() {
+async function check(caller) {
   try {
-    await call("ListCollections", { MaxResults: 1 });
+    await call("ListCollections", { MaxResults: 1 }, caller);
   } catch (error) {
     if (error.code !== "AccessDeniedException") throw error;
   }

@@ -4,8 +4,7 @@ import { html, useEffect, useState } from "../lib/html.js";
 import { all, call } from "../lib/aws.js";
 import { count, date, plural } from "../lib/figures.js";
 import { account, go, href, lastCollection, region } from "../lib/state.js";
-import { Busy, Dialog, Empty, Failure, Head, Icon, Segments } from "../parts/basics.js";
-import { toast } from "../parts/toasts.js";
+import { Busy, Dialog, Empty, Failure, Head, Icon, Segments, toast } from "../parts/basics.js";
 import { Faces } from "./faces.js";
 import { Users } from "./users.js";
 

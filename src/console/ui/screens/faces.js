@@ -5,8 +5,7 @@ import { all, call } from "../lib/aws.js";
 import { shortId } from "../lib/picture.js";
 import { count, percent, plural } from "../lib/figures.js";
 import { href } from "../lib/state.js";
-import { later, leaving, toast } from "../parts/toasts.js";
-import { Avatar, Busy, Dialog, Empty, Failure } from "../parts/basics.js";
+import { Avatar, Busy, Dialog, Empty, Failure, later, leaving, toast } from "../parts/basics.js";
 import { Rows, useSelection } from "../parts/rows.js";
 import { AddPictures } from "./add-pictures.js";
 

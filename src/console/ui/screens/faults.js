@@ -2,7 +2,7 @@
 
 import { html, useEffect, useState } from "../lib/html.js";
 import { admin, refreshSystem, system, troubleOf } from "../lib/admin.js";
-import { count } from "../lib/figures.js";
+import { count, howOften, whatHappens } from "../lib/figures.js";
 import { NoAdmin } from "../parts/sign-in.js";
 import { Busy, Dialog, Failure, Head, Icon } from "../parts/basics.js";
 
@@ -126,6 +126,7 @@ export function Faults() {
         onRemove=${(index) => put({ ...plan, rules: plan.rules.filter((_, at) => at !== index) })}
       />
     </section>
+    <${Answers} />
     <${Limits} />
     ${
       isAdding &&
@@ -189,25 +190,6 @@ function Rules({ report, onRemove }) {
   </div>`;
 }
 
-function howOften({ probability, per_second, times, preset }) {
-  const parts = [
-    per_second != null && `beyond ${per_second} a second`,
-    preset === "aws-quotas" && "beyond AWS’s quota",
-    probability != null && `${Math.round(probability * 1000) / 10} %`,
-    times != null && `${count(times)} times at most`,
-  ].filter(Boolean);
-  return parts.join(", ") || "always";
-}
-
-function whatHappens({ error, latency_ms, jitter_ms, target }) {
-  const wait = latency_ms || jitter_ms;
-  const time = jitter_ms ? `${latency_ms}–${latency_ms + jitter_ms} ms` : `${latency_ms} ms`;
-  const parts = [target === "s3" && "reading S3", wait ? `waits ${time}` : "", error].filter(
-    Boolean,
-  );
-  return parts.join(", ");
-}
-
 function AddRule({ onClose, onAdd }) {
   const [error, setError] = useState();
   const submit = async (event) => {
@@ -269,6 +251,55 @@ function Limits() {
         : html`<p class="muted">
             No limit was set. Start the server with <code>--limit IndexFaces=50</code> to set one.
           </p>`
+    }
+  </section>`;
+}
+
+/** Answers that stand for images; tests declare them. */
+function Answers() {
+  const [answers, setAnswers] = useState([]);
+  useEffect(() => {
+    admin("GET", "answers").then(
+      (list) => setAnswers(list.answers),
+      () => {},
+    );
+  }, []);
+  const forget = async () => {
+    await admin("DELETE", "answers");
+    setAnswers([]);
+    refreshSystem();
+  };
+  const forWhich = ({ image }) => Object.values(image).join(", ") || "every image";
+  const what = ({ error, faces }) => error ?? `${count(faces?.length)} faces`;
+  return html`<section class="card stack" aria-label="Declared answers">
+    <div class="row spread">
+      <h2>Declared answers</h2>
+      ${answers.length > 0 && html`<button type="button" onClick=${forget}>Forget all</button>`}
+    </div>
+    ${answers.length === 0 && html`<p class="muted">None: every image is looked at.</p>`}
+    ${
+      answers.length > 0 &&
+      html`<div class="scroll" tabindex="0" role="region" aria-label="Table of declared answers">
+        <table aria-label="Declared answers">
+          <thead>
+            <tr>
+              <th scope="col">Image</th>
+              <th scope="col">Answer</th>
+              <th scope="col" class="right">Used</th>
+            </tr>
+          </thead>
+          <tbody>
+            ${answers.map(
+              (answer) =>
+                html`<tr key=${answer.id}>
+                  <td><div class="clip">${forWhich(answer)}</div></td>
+                  <td>${what(answer)}</td>
+                  <td class="right">${count(answer.used)}</td>
+                </tr>`,
+            )}
+          </tbody>
+        </table>
+      </div>`
     }
   </section>`;
 }

@@ -29,18 +29,25 @@ function hold(wants) {
   held.value = [];
 }
 
-/** Reads the list, then what follows; asks again and again where no stream is to be had. */
+/**
+ * Reads the list once the stream is open, so that nothing falls between the two; asks again and
+ * again where no stream is to be had.
+ */
 async function follow(stop, onTrouble) {
-  const read = async () => add((await admin("GET", `requests?limit=${MOST_ROWS}`)).requests);
-  try {
-    await read();
+  const opened = async () => {
+    add((await admin("GET", `requests?limit=${MOST_ROWS}`)).requests);
     onTrouble(null);
-    await listen("requests/stream", (request) => add([request]), stop);
+  };
+  try {
+    await listen("requests/stream", { take: (request) => add([request]), opened, stop });
   } catch (error) {
     if (stop.aborted) return;
     const trouble = troubleOf(error);
-    if (!rows.value.length || error.status) onTrouble(trouble);
-    if (trouble === "token" || trouble === "absent") return;
+    if (trouble === "token" || trouble === "absent") {
+      onTrouble(trouble);
+      return;
+    }
+    await opened().catch((failure) => rows.value.length || onTrouble(troubleOf(failure)));
   }
   setTimeout(() => stop.aborted || follow(stop, onTrouble), POLL_MILLISECONDS);
 }

@@ -10,7 +10,7 @@ import {
   sortedByPlace,
   thumbnail,
 } from "../lib/picture.js";
-import { milliseconds, percent, plural } from "../lib/figures.js";
+import { percent, plural } from "../lib/figures.js";
 import { href, lastCollection } from "../lib/state.js";
 import { Attributes, Picture } from "../parts/picture.js";
 import { Avatar, Busy, Failure, Head } from "../parts/basics.js";
@@ -95,12 +95,7 @@ export function Try() {
     Another picture
   </button>`;
   return html`<${Head} title="Try it" actions=${again}>
-      ${
-        faces
-          ? html`${plural(faces.length, "face")} in ${picture.name}, answered in
-            ${" "}${milliseconds(exchange?.milliseconds)}.`
-          : picture.name
-      }
+      ${faces ? `${plural(faces.length, "face")} in ${picture.name}` : picture.name}
     <//>
     <div class="workbench">
       <div class="card subject">

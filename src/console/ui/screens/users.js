@@ -4,8 +4,17 @@ import { html, useEffect, useState } from "../lib/html.js";
 import { all, call } from "../lib/aws.js";
 import { shortId } from "../lib/picture.js";
 import { plural } from "../lib/figures.js";
-import { later, leaving, toast } from "../parts/toasts.js";
-import { Avatar, Busy, Dialog, Empty, Failure, Icon } from "../parts/basics.js";
+import {
+  Avatar,
+  Busy,
+  Dialog,
+  Empty,
+  Failure,
+  Icon,
+  later,
+  leaving,
+  toast,
+} from "../parts/basics.js";
 import { Rows, useSelection } from "../parts/rows.js";
 
 const keyOf = ({ UserId }) => UserId;
