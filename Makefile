@@ -14,11 +14,12 @@ ENGINE := "$$(ls -t target/release/deps/side_by_side-* | grep -v '\.d$$' | head 
 RECIPE := $(CACHE)/recipe/.complete
 TRAINER := $(CACHE)/trainer/.complete
 NODE_CLIENT := tests/clients/javascript/node_modules/.complete
+NODE_CONSOLE := tests/console/node_modules/.complete
 PACKAGER := $(CACHE)/packaging/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help run build dist release-check book test test-rust test-clients test-recipe test-models \
-    lint doc check licenses models clean \
+.PHONY: help run build dist release-check book test test-rust test-clients test-console \
+    test-recipe test-models screenshots lint doc check licenses models clean \
     bench bench-parts bench-index-faces bench-recognition bench-engine bench-scale bench-side-by-side \
     bench-connections bench-overload bench-transfer bench-cluster
 
@@ -43,7 +44,7 @@ release-check: dist ## Test what a release would publish, each artifact in an em
 book: ## Build the documents as a site in dist/book; needs mdBook: `cargo install mdbook`
 	$(PYTHON) tools/book.py dist/book
 
-test: test-rust test-clients ## Run every test
+test: test-rust test-clients test-console ## Run every test
 
 test-rust: $(RUNTIME) $(POSTGRES)
 	cargo test --locked --workspace
@@ -52,6 +53,15 @@ test-clients: $(RUNTIME) $(CLIENTS) $(NODE_CLIENT)
 	cargo build --locked --bin lookalike
 	cargo build --locked --manifest-path tests/clients/rust/Cargo.toml --target-dir $(CACHE)/rust-client
 	$(VENV)/bin/python -m pytest -q tests/clients
+
+test-console: $(RUNTIME) $(NODE_CONSOLE) ## Drive the web console in Chromium
+	cargo build --locked --bin lookalike
+	$(VENV)/bin/node --test --test-concurrency=2 tests/console/*.test.mjs
+
+screenshots: $(RUNTIME) $(NODE_CONSOLE) ## Renew the pictures of the console in docs/images
+	cargo build --locked --bin lookalike
+	$(VENV)/bin/node tests/console/screenshots.mjs $(CACHE)/screenshots
+	$(VENV)/bin/python tests/console/shrink.py $(CACHE)/screenshots docs/images
 
 lint: ## Formatting and lints, warnings denied
 	cargo fmt --all --check
@@ -113,7 +123,7 @@ test-models: $(TRAINER) ## Run all tests of the training recipe; installs PyTorc
 
 clean: ## Delete everything that was built or fetched
 	cargo clean
-	rm -rf $(CACHE) tests/clients/javascript/node_modules
+	rm -rf $(CACHE) $(dir $(NODE_CLIENT) $(NODE_CONSOLE))
 
 $(RUNTIME): tools/onnxruntime.txt tools/fetch_onnxruntime.py
 	$(PYTHON) tools/fetch_onnxruntime.py $(dir $@)
@@ -139,6 +149,6 @@ $(RECIPE) $(TRAINER): training/pyproject.toml
 	@touch $@
 
 # Node.js itself comes out of a Python wheel, so that no Node.js has to be installed.
-$(NODE_CLIENT): tests/clients/javascript/package-lock.json $(CLIENTS)
-	cd tests/clients/javascript && PATH="$(VENV)/bin:$$PATH" npm ci --silent --no-audit --no-fund
+$(NODE_CLIENT) $(NODE_CONSOLE): %/node_modules/.complete: %/package-lock.json $(CLIENTS)
+	cd $* && PATH="$(VENV)/bin:$$PATH" npm ci --silent --no-audit --no-fund
 	@touch $@
