@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
-PICTURES = {".png", ".svg", ".jpg"}
+PICTURES = {".png", ".svg", ".jpg", ".webp"}
 
 
 def pages() -> list[Path]:
