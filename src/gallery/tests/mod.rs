@@ -1,4 +1,5 @@
 //! The gallery against a model of it, over stand-ins and over the real store.
 
 mod cache;
+mod nodes;
 mod store;
