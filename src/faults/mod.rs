@@ -7,6 +7,7 @@ mod presets;
 mod rule;
 
 use std::collections::HashMap;
+use std::error::Error as _;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -223,6 +224,11 @@ pub(crate) fn injected(code: ErrorCode, message: Option<&str>) -> ApiError {
         _ => "This error was asked for",
     });
     ApiError::new(code, text).because(Injected)
+}
+
+/// Whether an error was asked for: it is no failure of the server.
+pub(crate) fn is_injected(error: &ApiError) -> bool {
+    error.source().is_some_and(|source| source.is::<Injected>())
 }
 
 /// A number from 0 to 1, 1 excluded, that is the same for the same three numbers: SplitMix64.

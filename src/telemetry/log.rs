@@ -7,6 +7,7 @@ use tracing::{debug, error, info, warn};
 
 use super::findings::Change;
 use super::summary::Summary;
+use crate::faults::is_injected;
 
 /// Writes a line with everything that is known of a request, at a level of its own.
 macro_rules! line {
@@ -47,8 +48,9 @@ macro_rules! line {
 /// One line for each request. What took longer than `slow` is a warning; what is no call of the
 /// API, as the probes of a load balancer, is for those who debug.
 pub fn request(summary: &Summary, outcome: &Outcome<'_>, slow: Option<Duration>) {
-    let is_failure =
-        outcome.error.is_some_and(|error| error.code() == ErrorCode::InternalServerError);
+    let is_failure = outcome
+        .error
+        .is_some_and(|error| error.code() == ErrorCode::InternalServerError && !is_injected(error));
     let is_slow = slow.is_some_and(|slow| outcome.elapsed >= slow);
     match outcome.error {
         _ if is_failure => line!(error, summary, "request failed"),

@@ -9,7 +9,7 @@ use super::rows::{CollectionKey, Revision};
 pub struct FaceVector {
     /// The face's row, unique within its collection and never used again.
     pub row: i64,
-    /// Unit length.
+    /// At most of length 1: the length is the weight of the view.
     pub vector: Vec<f32>,
 }
 

@@ -116,7 +116,7 @@ pub struct NewFace {
     pub bounding_box: BoundingBox,
     /// 0..=100.
     pub confidence: f32,
-    /// Unit length.
+    /// At most of length 1: the length is the weight of the view.
     pub vector: Vec<f32>,
 }
 
