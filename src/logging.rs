@@ -14,14 +14,16 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 use crate::config::LogFormat;
 use crate::telemetry::StageLayer;
+use crate::telemetry::traces::Traces;
 
 const DEFAULT: &str = "info";
 /// Where one of its own targets stands alone, it is meant.
 const OWN_TARGETS: [&str; 3] = ["lookalike", "aws_json", "ort"];
 
 /// Starts logging. `LOOKALIKE_LOG` says how much, for example `debug` or
-/// `lookalike::request=warn,info`; what it gets wrong is logged at the default level.
-pub fn init(format: LogFormat) {
+/// `lookalike::request=warn,info`; what it gets wrong is logged at the default level. What is
+/// answered sends traces where the environment names a collector of them.
+pub fn init(format: LogFormat) -> Traces {
     let wanted = std::env::var("LOOKALIKE_LOG").unwrap_or_else(|_| DEFAULT.to_owned());
     let filter = filter(&wanted);
     let mistake = filter.as_ref().err().cloned();
@@ -35,15 +37,24 @@ pub fn init(format: LogFormat) {
             .boxed(),
         LogFormat::Json => log.json().flatten_event(true).with_current_span(false).boxed(),
     };
+    let (traces, refusal) = match Traces::from_env() {
+        Ok(traces) => (traces, None),
+        Err(refusal) => (Traces::default(), Some(refusal)),
+    };
     tracing_subscriber::registry()
         .with(log.with_filter(filter))
         .with(StageLayer::filtered())
+        .with(traces.layer())
         .init();
     if let Some(mistake) = mistake {
         tracing::warn!(mistake, "LOOKALIKE_LOG is not understood: logging at info");
     }
+    if let Some(error) = refusal {
+        tracing::warn!(%error, "no traces are sent: the OTEL_* variables are not understood");
+    }
     // A panic in the middle of JSON lines breaks whoever reads them.
     std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "panicked")));
+    traces
 }
 
 /// The filter that a text describes, or what is wrong with it. A level that is mistyped would

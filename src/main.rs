@@ -65,7 +65,7 @@ async fn run(cli: Cli) -> Result<(), AnyError> {
 }
 
 async fn serve(config: ServeConfig) -> Result<(), AnyError> {
-    logging::init(config.log_format);
+    let traces = logging::init(config.log_format);
     let server = server::Server::bind(&config).await?;
     // Who reads `ready` in the log may stop the server at once.
     let stopped = server::stop_signal();
@@ -74,6 +74,7 @@ async fn serve(config: ServeConfig) -> Result<(), AnyError> {
         exit_after(server::STOP_DEADLINE);
     };
     server.run(stop, server::patience()).await;
+    tokio::task::block_in_place(|| traces.shut_down());
     Ok(())
 }
 

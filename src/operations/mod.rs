@@ -19,12 +19,13 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{HeaderName, Request, Response};
 use lookalike_store::Tenant;
+use tracing::Span;
 
 use crate::app::App;
 use crate::door::Place;
 use crate::faults::Target;
 use crate::forward::Forward;
-use crate::telemetry::Findings;
+use crate::telemetry::{Findings, traces};
 use support::{Context, IMAGE_BODY_BYTES};
 
 pub use in_process::call_in_process;
@@ -68,6 +69,10 @@ macro_rules! operations {
                     findings: Arc::clone(findings),
                     place: Mutex::new(place),
                 }
+            }
+
+            fn trace(&self, record: &Record) -> Span {
+                traces::of_call(record)
             }
 
             fn cause_header(&self) -> Option<HeaderName> {

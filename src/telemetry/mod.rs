@@ -7,6 +7,7 @@ mod recent;
 pub mod stage;
 mod stages;
 mod summary;
+pub mod traces;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,6 +57,7 @@ impl Telemetry {
 
     /// Takes note of an answered request.
     pub fn answered(&self, record: Record, findings: &Findings, outcome: &Outcome<'_>) {
+        traces::end(outcome);
         let found = findings.take();
         let stages = stages::of(outcome.span);
         if outcome.is_call {

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::findings::Found;
 use super::stages::{Stage, Stages};
+use super::traces;
 
 /// A request that was answered. Images, vectors and secrets are not in it.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -62,6 +63,8 @@ impl Summary {
         let caller = record.caller.as_ref();
         let error = outcome.error;
         let first = found.images.iter().find_map(|image| image.contents);
+        let trace_id = record.trace_parent.as_deref().and_then(traces::trace_id);
+        let trace_id = trace_id.map(ToOwned::to_owned);
         let top = found.search.and_then(|search| search.top_similarity);
         Self {
             id: record.request_id,
@@ -77,7 +80,7 @@ impl Summary {
             message: error.map(ApiError::for_log),
             cause: error.map(|error| causes(error)).filter(|cause| !cause.is_empty()),
             client: record.client.map(|address| address.to_string()),
-            trace_id: None,
+            trace_id,
             bytes: record.body_bytes,
             image: first.map(|((width, height), _)| format!("{width}x{height}")),
             faces: found.faces(),

@@ -31,6 +31,8 @@ pub struct Record {
     pub resource: Option<String>,
     /// Of the body, as far as it was read.
     pub body_bytes: usize,
+    /// W3C's `traceparent`, as the client wrote it.
+    pub trace_parent: Option<String>,
     pub began: Instant,
 }
 
@@ -44,15 +46,24 @@ pub struct Outcome<'a> {
     pub elapsed: Duration,
     /// The span that the request was answered in.
     pub span: &'a Span,
+    /// The span that traces it.
+    pub trace: &'a Span,
 }
 
 impl<'a> Outcome<'a> {
-    pub(crate) fn of(reply: &'a Reply, record: &Record, span: &'a Span) -> Self {
+    pub(crate) fn of(reply: &'a Reply, record: &Record, span: &'a Span, trace: &'a Span) -> Self {
         let error = match reply {
             Reply::Error(error) => Some(error),
             _ => None,
         };
         let is_call = !matches!(reply, Reply::MissingToken | Reply::UnknownMediaType);
-        Self { status: reply.status(), error, is_call, elapsed: record.began.elapsed(), span }
+        Self {
+            status: reply.status(),
+            error,
+            is_call,
+            elapsed: record.began.elapsed(),
+            span,
+            trace,
+        }
     }
 }

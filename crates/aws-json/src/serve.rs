@@ -57,18 +57,19 @@ pub async fn serve<S: Service>(
         caller: None,
         resource: None,
         body_bytes: 0,
+        trace_parent: trace_parent(&parts.headers),
         began: Instant::now(),
     };
     let findings = Arc::default();
     let span = info_span!(REQUEST_SPAN, request_id = %record.request_id);
-    let trace = span.in_scope(|| front.service.trace(&parts, &record));
+    let trace = span.in_scope(|| front.service.trace(&record));
     let reply = answer(&front, parts, body, &mut record, &findings)
-        .instrument(trace)
+        .instrument(trace.clone())
         .instrument(span.clone())
         .await;
     let request_id = record.request_id;
     let cause = front.service.cause_header().zip(reply.cause());
-    let outcome = Outcome::of(&reply, &record, &span);
+    let outcome = Outcome::of(&reply, &record, &span, &trace);
     front.service.answered(record, &findings, &outcome);
     let mut response = reply.into_response(request_id);
     if let Some((name, cause)) = cause {
@@ -134,6 +135,12 @@ pub(crate) async fn hold_while<T, P>(
 /// The operation that `X-Amz-Target` names.
 fn target<S: Service>(headers: &HeaderMap) -> Option<&str> {
     headers.get("x-amz-target")?.to_str().ok()?.strip_prefix(S::TARGET_PREFIX)
+}
+
+/// The header of W3C's Trace Context, unless it is longer than any version of it.
+fn trace_parent(headers: &HeaderMap) -> Option<String> {
+    let header = headers.get("traceparent")?.to_str().ok()?;
+    (header.len() <= 256).then(|| header.to_owned())
 }
 
 /// The content type in lower case, without its parameters.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::request::Parts;
 use http::{HeaderName, Request as HttpRequest, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -85,7 +84,7 @@ pub trait Service: Send + Sync + Sized + 'static {
     ) -> Self::Context;
 
     /// The span that traces a request, where somebody traces.
-    fn trace(&self, _parts: &Parts, _record: &Record) -> Span {
+    fn trace(&self, _record: &Record) -> Span {
         Span::none()
     }
 
