@@ -10,6 +10,7 @@ RUNTIME := $(CACHE)/onnxruntime/.complete
 POSTGRES := $(CACHE)/postgres/.complete
 CLIENTS := $(VENV)/.complete
 PEERS := $(CACHE)/peers/.complete
+RIVALS := $(CACHE)/rivals/.complete
 ENGINE := "$$(ls -t target/release/deps/side_by_side-* | grep -v '\.d$$' | head -1)"
 RECIPE := $(CACHE)/recipe/.complete
 TRAINER := $(CACHE)/trainer/.complete
@@ -21,7 +22,7 @@ PACKAGER := $(CACHE)/packaging/.complete
 .PHONY: help run build dist release-check book test test-rust test-clients test-console \
     test-recipe test-models screenshots lint doc check licenses models clean \
     bench bench-parts bench-index-faces bench-recognition bench-engine bench-scale bench-side-by-side \
-    bench-connections bench-overload bench-transfer bench-cluster
+    bench-connections bench-overload bench-transfer bench-cluster bench-rivals
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -86,6 +87,9 @@ bench-recognition: build $(CLIENTS)
 bench-cluster: $(POSTGRES) ## Two nodes over one PostgreSQL server beside SQLite
 	cargo bench --locked --bench cluster
 
+bench-rivals: build $(RIVALS) ## Beside a script of an afternoon: MODELS=folder of its networks, ARGS="--other NAME=URL"
+	$(CACHE)/rivals/bin/python benches/rivals/compare.py $(if $(MODELS),--models $(MODELS)) $(ARGS)
+
 bench-engine: $(PEERS)
 	cargo build --release --locked --bench side_by_side
 
@@ -135,8 +139,9 @@ $(POSTGRES): tools/postgres.txt tools/fetch_postgres.py
 
 $(CLIENTS): tests/clients/requirements.txt
 $(PEERS): benches/side_by_side/requirements.txt
+$(RIVALS): benches/rivals/requirements.txt
 $(PACKAGER): packaging/requirements.txt
-$(CLIENTS) $(PEERS) $(PACKAGER):
+$(CLIENTS) $(PEERS) $(RIVALS) $(PACKAGER):
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/pip install --quiet --disable-pip-version-check --requirement $<
 	@touch $@

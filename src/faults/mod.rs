@@ -228,7 +228,7 @@ pub(crate) fn injected(code: ErrorCode, message: Option<&str>) -> ApiError {
 
 /// Whether an error was asked for: it is no failure of the server.
 pub(crate) fn is_injected(error: &ApiError) -> bool {
-    error.source().is_some_and(|source| source.is::<Injected>())
+    error.source().is_some_and(<dyn std::error::Error>::is::<Injected>)
 }
 
 /// A number from 0 to 1, 1 excluded, that is the same for the same three numbers: SplitMix64.

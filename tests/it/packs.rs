@@ -112,33 +112,32 @@ async fn the_reference_models_are_served() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collection_stays_with_its_pack() {
-    let data = tempfile::tempdir().unwrap();
+    let (data, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let data = data.path().to_str().unwrap();
-    {
-        let server = TestServer::with(&["--data", data]).await;
-        server.collection("staff").await;
-        server.index_one("staff", &Photo::of(1, 1).jpeg()).await;
-        server.store().close().await;
-    }
-    let folder = tempfile::tempdir().unwrap();
     let default = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/default");
-    let normalisation = "mean = [127.5, 127.5, 127.5]\nstd = [127.5, 127.5, 127.5]";
+    // With another mean it is another vector space, though the embedder is the same.
     bring(
         folder.path(),
         &default.join("detector.onnx"),
         &default.join("embedder.onnx"),
-        normalisation,
+        "mean = [120.0, 120.0, 120.0]\nstd = [127.5, 127.5, 127.5]",
     );
-    // The folder of packs holds no other.
-    let served = folder.path().to_str().unwrap();
-    let server = TestServer::with(&["--data", data, "--pack", served, "--models", served]).await;
+    {
+        let pack = folder.path().to_str().unwrap();
+        let server = TestServer::with(&["--data", data, "--pack", pack]).await;
+        server.collection("staff").await;
+        server.index_one("staff", &Photo::of(1, 1).jpeg()).await;
+        server.store().close().await;
+    }
+    // The folder of packs does not have it.
+    let server = TestServer::with(&["--data", data]).await;
     let image = bytes(&Photo::of(1, 2).jpeg());
     for operation in ["IndexFaces", "SearchFacesByImage"] {
         let (code, text) =
             server.refusal(operation, json!({ "CollectionId": "staff", "Image": image })).await;
         assert_eq!(code, "InvalidParameterException");
         assert!(
-            text.starts_with("The collection staff was indexed with model pack default"),
+            text.starts_with("The collection staff was indexed with model pack brought"),
             "{text}"
         );
     }
