@@ -1,6 +1,6 @@
 //! The control plane: the server's own routes under `/_lookalike/`, a file per resource.
 //!
-//! A handler is annotated with `#[utoipa::path]` and listed in [`described`] once; from that comes
+//! A handler is annotated with `#[utoipa::path]` and listed in `described` once; from that comes
 //! its route and its part of the OpenAPI description. Whoever answers in JSON returns
 //! [`Json`](extract::Json) of a type that derives `ToSchema`, and fails with [`AdminError`].
 

@@ -90,9 +90,7 @@ def fit(source: Path, model: onnx.ModelProto) -> None:
 
     shown = onnx.ModelProto()
     shown.CopyFrom(model)
-    shown.graph.output.append(
-        helper.make_tensor_value_info(last.input[0], TensorProto.FLOAT, None)
-    )
+    shown.graph.output.append(helper.make_tensor_value_info(last.input[0], TensorProto.FLOAT, None))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "shown.onnx"
         onnx.save(shown, path)
