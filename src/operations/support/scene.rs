@@ -17,8 +17,6 @@ const MAX_FACES_OF_MODEL_1: usize = 15;
 
 /// Width and height in pixels that stand for those of an image that nobody decodes.
 const DECLARED_SIZE: (u32, u32) = (1000, 1000);
-/// Pixels across a face from which an overview is enough: its crop then has no fewer.
-const LEAST_OF_OVERVIEW: f32 = 96.0;
 
 /// How an AWS face model version looks at images.
 #[derive(Debug, Clone, Copy)]
@@ -101,7 +99,8 @@ impl Viewer {
     }
 
     fn see(&self, networks: &mut Networks, bytes: &[u8]) -> ApiResult<Scene> {
-        let (image, mut detections) = detect(networks, bytes)?;
+        let image = pixels::decode(bytes).map_err(decode_error)?;
+        let mut detections = networks.detect(&image).map_err(ApiError::internal)?;
         let estimates = self.rules.estimates_orientation() && !image.had_orientation;
         let orientation = estimates.then(|| orientation(&detections));
         detections.truncate(self.rules.max_faces());
@@ -111,28 +110,11 @@ impl Viewer {
     }
 }
 
-/// Finds the faces in an overview, and decodes everything where that has too few pixels of one.
-fn detect(networks: &mut Networks, bytes: &[u8]) -> ApiResult<(Image, Vec<Detection>)> {
-    let overview = pixels::decode_overview(bytes).map_err(decode_error)?;
-    let mut detections = networks.detect(&overview).map_err(ApiError::internal)?;
-    let is_small = |face: &Detection| face.bounding_box.width < LEAST_OF_OVERVIEW;
-    if !(overview.is_overview() && detections.iter().any(is_small)) {
-        return Ok((overview, detections));
-    }
-    let width = overview.pixels.width();
-    // Its memory is free before that of all pixels is asked for.
-    drop(overview);
-    let image = pixels::decode(bytes).map_err(decode_error)?;
-    let factor = image.pixels.width() as f32 / width as f32;
-    detections.iter_mut().for_each(|face| *face = face.scaled(factor));
-    Ok((image, detections))
-}
-
 impl Scene {
     /// The upright image's width and height in pixels.
     pub fn size(&self) -> (u32, u32) {
         match &self.views {
-            Views::Seen { image, .. } => image.full,
+            Views::Seen { image, .. } => image.pixels.dimensions(),
             Views::Declared(_) => DECLARED_SIZE,
         }
     }

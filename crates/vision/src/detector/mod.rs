@@ -33,9 +33,7 @@ pub struct Detection {
 }
 
 impl Detection {
-    /// The same face in an image that is `factor` times as large.
-    #[must_use]
-    pub fn scaled(&self, factor: f32) -> Self {
+    fn scaled(&self, factor: f32) -> Self {
         Self {
             bounding_box: self.bounding_box.scaled(factor),
             landmarks: self.landmarks.map(|point| Point::new(point.x * factor, point.y * factor)),

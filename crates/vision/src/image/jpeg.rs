@@ -11,17 +11,17 @@ use libjpeg_turbo_rs::{DecodeLimits, Decoder, JpegError, PixelFormat, ScalingFac
 use super::guard::guarded;
 use super::headers::{Coding, Headers};
 use super::work::Work;
-use super::{DecodeError, Detail, Image, budget, limits};
+use super::{DecodeError, Image, budget, limits};
 
 pub(super) const MAGIC: [u8; 3] = [0xff, 0xd8, 0xff];
 const END: [u8; 2] = [0xff, 0xd9];
 
 /// Decodes what there is: a file cut off inside its pixel data gives the part before the cut, as in
 /// browsers.
-pub(super) fn decode(bytes: &[u8], detail: Detail) -> Result<Image, DecodeError> {
+pub(super) fn decode(bytes: &[u8]) -> Result<Image, DecodeError> {
     let headers = Headers::read(bytes).ok_or_else(|| broken("too many scans"))?;
     check(&headers)?;
-    let scale = Scale::of(&headers, detail);
+    let scale = Scale::of(&headers);
     let (width, height) = (scale.of_side(headers.width), scale.of_side(headers.height));
     let pixels = u64::from(width) * u64::from(height);
     Work::of_jpeg(&headers, pixels).check()?;
@@ -32,19 +32,7 @@ pub(super) fn decode(bytes: &[u8], detail: Detail) -> Result<Image, DecodeError>
     let pixels = guarded(|| pixels_of(bytes, &headers, &scale))?;
     let mut image = DynamicImage::ImageRgb8(limits::shrink(pixels));
     image.apply_orientation(orientation.unwrap_or(Orientation::NoTransforms));
-    let image = Image::decoded(image.into_rgb8(), orientation.is_some(), room);
-    if detail == Detail::All {
-        return Ok(image);
-    }
-    let whole = Scale::of(&headers, Detail::All);
-    let (width, height) = limits::kept(whole.of_side(headers.width), whole.of_side(headers.height));
-    let full = if swaps_sides(orientation) { (height, width) } else { (width, height) };
-    Ok(Image { full, ..image })
-}
-
-fn swaps_sides(orientation: Option<Orientation>) -> bool {
-    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
-    matches!(orientation, Some(Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH))
+    Ok(Image::decoded(image.into_rgb8(), orientation.is_some(), room))
 }
 
 fn broken(problem: &str) -> DecodeError {
@@ -180,27 +168,17 @@ impl Scale {
     /// The longest side that a scaled image keeps at least: a face of 24 pixels in the detector's
     /// 768 still has 96, and its crop has 112.
     const LEAST: u32 = 3072;
-    /// The longest side that an overview keeps at least: twice what the detector sees.
-    const LEAST_OVERVIEW: u32 = 1536;
 
-    /// The largest scale within what is kept, or the smallest that suits an overview.
-    fn of(headers: &Headers, detail: Detail) -> Self {
+    /// The largest scale within what is kept.
+    fn of(headers: &Headers) -> Self {
         let longest = headers.width.max(headers.height);
-        let side = |eighths: u32| (longest * eighths).div_ceil(8);
-        let scale = if headers.coding == Coding::Lossless || headers.is_rare() {
-            None
-        } else if detail == Detail::Overview && !headers.keeps_coefficients() {
-            let suits = |eighths: &u32| side(*eighths) >= Self::LEAST_OVERVIEW;
-            Self::CHEAP
-                .into_iter()
-                .rev()
-                .find(suits)
-                .filter(|_| longest >= 2 * Self::LEAST_OVERVIEW)
-        } else {
-            let fits = |eighths: &u32| (Self::LEAST..=limits::KEPT_SIDE).contains(&side(*eighths));
-            Self::CHEAP.into_iter().find(fits).filter(|_| longest > limits::KEPT_SIDE)
+        let scales =
+            longest > limits::KEPT_SIDE && headers.coding != Coding::Lossless && !headers.is_rare();
+        let fits = |eighths: &u32| {
+            let side = (longest * eighths).div_ceil(8);
+            (Self::LEAST..=limits::KEPT_SIDE).contains(&side)
         };
-        Self { eighths: scale.unwrap_or(8) }
+        Self { eighths: Self::CHEAP.into_iter().find(fits).filter(|_| scales).unwrap_or(8) }
     }
 
     fn of_side(&self, side: u32) -> u32 {

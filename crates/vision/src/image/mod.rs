@@ -31,8 +31,6 @@ pub struct Image {
     pub pixels: RgbImage,
     /// Whether it is a JPEG whose EXIF data states an orientation.
     pub had_orientation: bool,
-    /// Width and height of what [`decode`] gives.
-    pub full: (u32, u32),
     /// Held as long as the pixels.
     _room: Option<Arc<budget::Room>>,
 }
@@ -40,17 +38,12 @@ pub struct Image {
 impl Image {
     /// Of pixels that were not decoded here.
     pub fn of(pixels: RgbImage) -> Self {
-        Self { full: pixels.dimensions(), pixels, had_orientation: false, _room: None }
-    }
-
-    /// Whether [`decode`] gives more pixels.
-    pub fn is_overview(&self) -> bool {
-        self.full != self.pixels.dimensions()
+        Self { pixels, had_orientation: false, _room: None }
     }
 
     fn decoded(pixels: RgbImage, had_orientation: bool, mut room: budget::Room) -> Self {
         room.shrink_to(pixels.as_raw().len());
-        Self { full: pixels.dimensions(), pixels, had_orientation, _room: Some(Arc::new(room)) }
+        Self { pixels, had_orientation, _room: Some(Arc::new(room)) }
     }
 }
 
@@ -97,26 +90,9 @@ pub enum DecodeError {
 /// Dimensions are checked before pixels are decoded. The call blocks while other images hold too
 /// much memory (see `budget`), so it belongs on a worker thread.
 pub fn decode(bytes: &[u8]) -> Result<Image, DecodeError> {
-    decode_to(bytes, Detail::All)
-}
-
-/// The same, but large photos at about half their size, in half the time: enough to find all faces,
-/// and to recognize those that are not small.
-pub fn decode_overview(bytes: &[u8]) -> Result<Image, DecodeError> {
-    decode_to(bytes, Detail::Overview)
-}
-
-/// How much of an image is wanted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Detail {
-    Overview,
-    All,
-}
-
-fn decode_to(bytes: &[u8], detail: Detail) -> Result<Image, DecodeError> {
     let _stage = stage::decode().entered();
     match Format::of(bytes) {
-        Some(Format::Jpeg) => jpeg::decode(bytes, detail),
+        Some(Format::Jpeg) => jpeg::decode(bytes),
         Some(Format::Png) => png::decode(bytes),
         None => Err(DecodeError::UnknownFormat),
     }

@@ -491,35 +491,6 @@ fn very_large_images_are_made_smaller() {
     assert_quarters(&image, QUARTERS, 10, "shrunk");
 }
 
-#[test]
-fn an_overview_is_half_of_a_large_photo_and_all_of_others() {
-    let photo = |width: u16, height: u16, progressive: bool, orientation: u8| {
-        let size = (u32::from(width), u32::from(height));
-        let color = |x, y| image::Rgb(QUARTERS[quarter(x, y, size.0, size.1)]);
-        let mut bytes = Vec::new();
-        let mut encoder = Encoder::new(&mut bytes, 80);
-        encoder.set_progressive(progressive);
-        encoder.add_exif_metadata(&exif(orientation, true)).expect("small");
-        encoder
-            .encode(&RgbImage::from_fn(size.0, size.1, color), width, height, JpegColor::Rgb)
-            .expect("encodes");
-        bytes
-    };
-    for (bytes, size, full) in [
-        (photo(4000, 96, false, 1), (2000, 48), (4000, 96)),
-        (photo(6000, 96, false, 1), (2250, 36), (3750, 60)),
-        (photo(3000, 96, false, 1), (3000, 96), (3000, 96)),
-        (photo(4000, 96, true, 1), (4000, 96), (4000, 96)),
-        (photo(4000, 96, false, 6), (48, 2000), (96, 4000)),
-    ] {
-        let overview = decode_overview(&bytes).expect("decodes");
-        assert_eq!((overview.pixels.dimensions(), overview.full), (size, full));
-        assert_eq!(overview.is_overview(), size != full);
-        let whole = decode(&bytes).expect("decodes");
-        assert_eq!((whole.pixels.dimensions(), whole.full), (full, full));
-    }
-}
-
 /// Changes, cuts and repeats bytes of a sound file.
 fn mutated(seeds: Vec<Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     let edits = prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..12);
