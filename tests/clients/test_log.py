@@ -1,6 +1,7 @@
 """What the log keeps of requests."""
 
 import re
+import time
 
 import pytest
 
@@ -26,12 +27,20 @@ def indexed(chatty, connect):
     return answer["FaceRecords"][0]["Face"]["FaceId"], answer["ResponseMetadata"]["RequestId"]
 
 
-def lines_of(server, request_id):
-    return [line for line in server.log if line.get("request_id") == request_id]
+def written(lines, count, seconds=10):
+    """These many lines, as soon as they are there: the answer may be read before the log."""
+    until = time.monotonic() + seconds
+    while len(lines()) < count and time.monotonic() < until:
+        time.sleep(0.01)
+    return lines()
+
+
+def lines_of(server, request_id, count):
+    return written(lambda: [line for line in server.log if line.get("request_id") == request_id], count)
 
 
 def test_a_line_has_who_what_and_where_the_time_went(chatty, indexed):
-    line, audit = lines_of(chatty, indexed[1])
+    line, audit = lines_of(chatty, indexed[1], 2)
     assert (line["level"], line["message"], line["operation"], line["status"]) == ("WARN", "request was slow", "IndexFaces", 200)
     assert (line["account"], line["region"], line["access_key_id"]) == (ACCOUNT, REGION, ACCOUNT)
     assert (line["collection"], line["faces"], line["client"].split(":")[0]) == ("staff", 1, "127.0.0.1")
@@ -51,7 +60,7 @@ def test_a_change_names_who_changed_what(chatty, indexed, connect):
     rekognition.disassociate_faces(CollectionId="staff", UserId="alice", FaceIds=[face])
     rekognition.search_faces(CollectionId="staff", FaceId=face)
     rekognition.delete_faces(CollectionId="staff", FaceIds=[face])
-    changes = [line for line in chatty.log if line["target"] == "lookalike::audit"]
+    changes = written(lambda: [line for line in chatty.log if line["target"] == "lookalike::audit"], 6)
     shown = [(line["operation"], line.get("faces"), line.get("changed_user")) for line in changes]
     assert shown == [
         ("CreateCollection", None, None),
@@ -69,7 +78,7 @@ def test_a_search_shows_the_best_similarity(chatty, connect):
     rekognition.create_collection(CollectionId="searched")
     index(rekognition, "searched", faces.portrait(2))
     answer = rekognition.search_faces_by_image(CollectionId="searched", Image={"Bytes": faces.portrait(2)})
-    line, = lines_of(chatty, answer["ResponseMetadata"]["RequestId"])
+    line, = lines_of(chatty, answer["ResponseMetadata"]["RequestId"], 1)
     assert line["top_similarity"] == pytest.approx(answer["FaceMatches"][0]["Similarity"], abs=0.001)
     assert line["search_ms"] >= 0
 

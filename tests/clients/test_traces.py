@@ -44,6 +44,7 @@ def test_calls_and_their_stages_reach_a_collector(collector, tmp_path, connect):
     index(rekognition, "staff", faces.portrait(1))
     assert RawClient(server.url).call("DetectFaces", {})[0] == 400
     server.stop()
+    server.line("stopped")
     sent = b"".join(collector)
     for text in (b"lookalike", b"service.version", b"Rekognition/CreateCollection", b"Rekognition/IndexFaces", b"Rekognition/DetectFaces"):
         assert text in sent, text
