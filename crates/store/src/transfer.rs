@@ -1,8 +1,10 @@
 //! Whole collections, out of a store and into one.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 
 use async_trait::async_trait;
+use futures_util::stream::{Stream, TryChunksError, TryStreamExt as _};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -126,4 +128,26 @@ pub trait Transfer: Send + Sync {
 
     /// Gives imports up; those that have ended are passed over.
     async fn abandon_imports(&self, imports: &[Import]) -> StoreResult<()>;
+}
+
+/// Rows that are handed over at a time.
+const AT_A_TIME: usize = 1024;
+/// Times so many that wait for the reader: the memory of an export.
+pub(crate) const WAITING: usize = 2;
+
+/// Hands rows over as an engine reads them; false when nobody wants more.
+///
+/// What came before an error is dropped with it: the export fails as a whole.
+pub(crate) async fn hand_over<T>(
+    rows: impl Stream<Item = StoreResult<T>>,
+    wrap: impl Fn(Vec<T>) -> TransferRows,
+    sender: &mpsc::Sender<StoreResult<TransferRows>>,
+) -> StoreResult<bool> {
+    let mut chunks = pin!(rows.try_chunks(AT_A_TIME));
+    while let Some(chunk) = chunks.try_next().await.map_err(|TryChunksError(_, error)| error)? {
+        if sender.send(Ok(wrap(chunk))).await.is_err() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

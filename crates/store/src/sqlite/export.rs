@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use futures_util::stream::{Stream, TryChunksError, TryStreamExt as _};
+use futures_util::stream::TryStreamExt as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{FromRow as _, Row as _, SqlitePool};
 use tokio::sync::mpsc;
@@ -15,12 +15,7 @@ use crate::checksums::decode;
 use crate::error::{StoreError, StoreResult};
 use crate::rows::{CollectionKey, Face};
 use crate::tenant::Tenant;
-use crate::transfer::{Export, StoredFace, TransferRows};
-
-/// Rows that are handed over at a time.
-const AT_A_TIME: usize = 1024;
-/// Times so many that wait for the reader: the memory of an export.
-const WAITING: usize = 2;
+use crate::transfer::{Export, StoredFace, TransferRows, WAITING, hand_over};
 
 const USERS: &str =
     "SELECT user_id FROM users INDEXED BY users_in_order WHERE collection = ? ORDER BY id";
@@ -73,33 +68,19 @@ async fn read(
     collection: CollectionKey,
     sender: &mpsc::Sender<StoreResult<TransferRows>>,
 ) -> StoreResult<()> {
-    let mut users =
-        sqlx::query_scalar(USERS).bind(collection.0).fetch(&mut *snapshot).try_chunks(AT_A_TIME);
-    while let Some(users) = next_chunk(&mut users).await? {
-        if sender.send(Ok(TransferRows::Users(users))).await.is_err() {
-            return Ok(());
-        }
+    let users = sqlx::query_scalar(USERS)
+        .bind(collection.0)
+        .fetch(&mut *snapshot)
+        .map_err(StoreError::from);
+    if !hand_over(users, TransferRows::Users, sender).await? {
+        return Ok(());
     }
-    drop(users);
-    let mut faces = sqlx::query(FACES)
+    let faces = sqlx::query(FACES)
         .bind(collection.0)
         .fetch(snapshot)
         .map_err(StoreError::from)
-        .and_then(|row| std::future::ready(stored_face(&row)))
-        .try_chunks(AT_A_TIME);
-    while let Some(faces) = next_chunk(&mut faces).await? {
-        if sender.send(Ok(TransferRows::Faces(faces))).await.is_err() {
-            return Ok(());
-        }
-    }
-    Ok(())
-}
-
-/// What came before an error is dropped with it: the export fails as a whole.
-async fn next_chunk<T, E: Into<StoreError>>(
-    chunks: &mut (impl Stream<Item = Result<Vec<T>, TryChunksError<T, E>>> + Unpin),
-) -> StoreResult<Option<Vec<T>>> {
-    chunks.try_next().await.map_err(|TryChunksError(_, error)| error.into())
+        .and_then(|row| std::future::ready(stored_face(&row)));
+    hand_over(faces, TransferRows::Faces, sender).await.map(drop)
 }
 
 fn stored_face(row: &SqliteRow) -> StoreResult<StoredFace> {
