@@ -92,14 +92,9 @@ impl ImagePattern {
     /// The digest, if there is one.
     pub(super) fn digest(&self) -> Result<Option<[u8; 32]>, String> {
         let Some(text) = &self.sha256 else { return Ok(None) };
-        let wrong = || format!("{text:?} is no SHA-256 in hexadecimal");
-        if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(wrong());
-        }
         let mut digest = [0; 32];
-        for (index, byte) in digest.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).map_err(|_| wrong())?;
-        }
+        hex::decode_to_slice(text, &mut digest)
+            .map_err(|_| format!("{text:?} is no SHA-256 in hexadecimal"))?;
         Ok(Some(digest))
     }
 }
