@@ -21,6 +21,7 @@ use crate::packs::{LoadError, PackFiles, Packs};
 use crate::seed::SeedError;
 use crate::telemetry::Telemetry;
 use lookalike_store::{ChangeSink, OpenError, Store};
+use lookalike_vision::image::PixelBudget;
 
 /// Everything that an operation may touch.
 pub struct App {
@@ -30,6 +31,8 @@ pub struct App {
     pub images: ImageSource,
     /// What large bodies and fetched objects may hold, in KiB.
     pub encoded: Arc<Semaphore>,
+    /// What the pixels of images may hold.
+    pub pixels: PixelBudget,
     /// Where requests with images stand in line.
     pub door: Door,
     /// What [`Self::encoded`] had in the beginning.
@@ -99,7 +102,8 @@ impl App {
         let gallery = Gallery::new(store.clone(), threads).map_err(StartError::Threads)?;
         let packs = Arc::new(packs.await??);
         packs.unload_idle();
-        let plan = MemoryPlan::enforce(config.memory, config.api.search_memory);
+        let workers = packs.served().workers();
+        let plan = MemoryPlan::measure(config.memory, config.api.search_memory, workers);
         let gallery = Arc::new(gallery.with_memory_limit(plan.search));
         let inference = Arc::clone(&packs);
         gallery.yield_to(move || inference.served().load_now().busy);
@@ -119,6 +123,7 @@ impl App {
             packs,
             images: images.within(Arc::clone(&encoded)),
             encoded,
+            pixels: PixelBudget::new(plan.pixels),
             door: Door::new(places),
             encoded_kib,
             data: config.data.clone(),

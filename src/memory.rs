@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 use tracing::{info, warn};
 
 use crate::objects::MAX_S3_IMAGE;
-use lookalike_vision::image;
+use lookalike_vision::image::LIGHT_IMAGE;
 
 const MIB: usize = 1 << 20;
 /// What is assumed where the system states nothing.
@@ -19,7 +19,7 @@ const BEYOND: usize = 35 * MIB;
 /// Large bodies and objects never get less, so that one always fits, nor more.
 const ENCODED: (usize, usize) = (MAX_S3_IMAGE + MIB, 512 * MIB);
 /// The same for pixels: a photo of 12 megapixels fits always.
-const PIXELS: (usize, usize) = (64 * MIB, image::MOST_MEMORY);
+const PIXELS: (usize, usize) = (64 * MIB, 1 << 30);
 
 /// What requests may hold together, in bytes.
 ///
@@ -28,47 +28,52 @@ const PIXELS: (usize, usize) = (64 * MIB, image::MOST_MEMORY);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryPlan {
     limit: usize,
-    resident: usize,
+    /// What requests cannot share.
+    fixed: usize,
     /// Vectors of searched collections.
     pub search: usize,
     encoded: usize,
-    pixels: usize,
+    /// Decoded images.
+    pub pixels: usize,
 }
 
 impl MemoryPlan {
-    /// Divides what the limit leaves beside what the process holds now. Half is for searches unless
-    /// `search` states how much; of the rest a third is for large bodies and fetched objects, and
-    /// two thirds for pixels. A sixteenth of the limit stays free.
-    fn new(limit: usize, resident: usize, search: Option<usize>) -> Self {
-        let left = (limit - limit / 16).saturating_sub(resident + BEYOND);
-        let search = search.unwrap_or(left / 2);
+    /// Divides what the limit leaves beside what the process holds now and a light image for each
+    /// worker. Half is for searches unless `search` states how much, or what the others leave that
+    /// never get less than they need; of the rest a third is for large bodies and fetched objects,
+    /// and two thirds for pixels. A sixteenth of the limit stays free.
+    fn new(limit: usize, resident: usize, search: Option<usize>, workers: usize) -> Self {
+        let fixed = resident + BEYOND + workers * LIGHT_IMAGE;
+        let left = (limit - limit / 16).saturating_sub(fixed);
+        let spare = left.saturating_sub(ENCODED.0 + PIXELS.0);
+        let search = search.unwrap_or(spare.min(left / 2));
         let left = left.saturating_sub(search);
         Self {
             limit,
-            resident,
+            fixed,
             search,
             encoded: (left / 3).clamp(ENCODED.0, ENCODED.1),
             pixels: (left / 3 * 2).clamp(PIXELS.0, PIXELS.1),
         }
     }
 
-    /// Measures, bounds the pixels of this process, and logs the plan. `stated` is that of
-    /// `--memory`, `search` that of `--search-memory`. To be called when the networks are loaded.
-    pub fn enforce(stated: Option<ByteSize>, search: Option<ByteSize>) -> Self {
+    /// Measures, and logs the plan. `stated` is that of `--memory`, `search` that of
+    /// `--search-memory`. To be called when the networks are loaded.
+    pub fn measure(stated: Option<ByteSize>, search: Option<ByteSize>, workers: usize) -> Self {
         let bytes = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
         let limit = stated.map(|size| size.as_u64()).or_else(limit).map_or(UNKNOWN, bytes);
-        let plan = Self::new(limit, resident(), search.map(|size| bytes(size.as_u64())));
-        image::limit_memory(plan.pixels);
+        let resident = resident();
+        let plan = Self::new(limit, resident, search.map(|size| bytes(size.as_u64())), workers);
         let mib = |bytes: usize| bytes / MIB;
         info!(
             limit_mb = mib(plan.limit),
-            resident_mb = mib(plan.resident),
+            resident_mb = mib(resident),
             search_mb = mib(plan.search),
             bodies_and_objects_mb = mib(plan.encoded),
             pixels_mb = mib(plan.pixels),
             "memory for requests"
         );
-        if plan.resident + BEYOND + plan.encoded + plan.pixels > plan.limit {
+        if plan.fixed + plan.search + plan.encoded + plan.pixels > plan.limit {
             warn!(
                 "the memory limit leaves too little for large images: raise it, or set --workers 1"
             );
@@ -148,14 +153,14 @@ mod tests {
 
     #[test]
     fn the_parts_stay_within_the_limit() {
-        for limit in [512 * MIB, 1 << 30, 64 << 30] {
-            let plan = MemoryPlan::new(limit, 120 * MIB, None);
+        for limit in [280 * MIB, 300 * MIB, 512 * MIB, 1 << 30, 64 << 30] {
+            let plan = MemoryPlan::new(limit, 120 * MIB, None, 2);
             let parts = plan.search + plan.encoded + plan.pixels;
-            assert!(plan.resident + BEYOND + parts <= limit, "{plan:?}");
+            assert!(120 * MIB + BEYOND + 2 * LIGHT_IMAGE + parts <= limit, "{plan:?}");
         }
-        let largest = MemoryPlan::new(64 << 30, 120 * MIB, Some(MIB));
+        let largest = MemoryPlan::new(64 << 30, 120 * MIB, Some(MIB), 2);
         assert_eq!((largest.search, largest.encoded, largest.pixels), (MIB, ENCODED.1, PIXELS.1));
-        let smallest = MemoryPlan::new(64 * MIB, 120 * MIB, None);
+        let smallest = MemoryPlan::new(64 * MIB, 120 * MIB, None, 2);
         assert_eq!((smallest.search, smallest.encoded, smallest.pixels), (0, ENCODED.0, PIXELS.0));
     }
 }

@@ -18,6 +18,7 @@ mod faults;
 mod hostile;
 mod index_faces;
 mod list_faces;
+mod memory;
 mod migrate;
 mod nodes;
 mod packs;

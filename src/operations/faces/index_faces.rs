@@ -106,19 +106,19 @@ impl Operation for IndexFaces {
         };
         let picture = context.picture(asked, place).await?;
 
-        let viewer = context.viewer(rules);
-        let (image_sha256, scene, selection) = context
+        let viewer = context.viewer(rules, [&picture]).await?;
+        let (image_sha256, seen, selection) = context
             .run(&searchable.vision, move |networks| {
                 let image_sha256 = picture.digest();
                 let mut scene = viewer.look(networks, picture)?;
                 let selection = select(&mut scene, networks, filter, max_faces)?;
-                Ok((image_sha256, scene, selection))
+                Ok((image_sha256, scene.into_seen(), selection))
             })
             .await?;
 
         let image_id = image_id(&image_sha256, external_image_id.as_deref());
         let new_face = |(index, vector): &(usize, Vector)| {
-            let mut face = new_face(&scene, *index, vector);
+            let mut face = new_face(&seen.faces[*index], *index, vector);
             context.app.face_ids.name(collection, image_id, &mut face);
             face
         };
@@ -136,7 +136,7 @@ impl Operation for IndexFaces {
         context.findings.changed(stored.iter().map(|face| face.face_id), None);
 
         let wanted = Wanted::from(input.detection_attributes);
-        let detail = |index: usize| FaceDetail::new(&scene.faces[index], &wanted);
+        let detail = |index: usize| FaceDetail::new(&seen.faces[index], &wanted);
         Ok(Output {
             face_records: stored
                 .into_iter()
@@ -146,7 +146,7 @@ impl Operation for IndexFaces {
                     face_detail: detail(*index),
                 })
                 .collect(),
-            orientation_correction: scene.orientation,
+            orientation_correction: seen.orientation,
             face_model_version: collection.model_version.clone(),
             unindexed_faces: selection
                 .refused
@@ -170,7 +170,7 @@ fn select(
     if candidates.len() > max_faces {
         let (good, poor): (Vec<usize>, Vec<usize>) = candidates
             .into_iter()
-            .partition(|&index| scene.reasons(index, QualityFilter::Auto).is_empty());
+            .partition(|&index| scene.seen().reasons(index, QualityFilter::Auto).is_empty());
         candidates = [good, poor].concat();
     }
     // No more faces are embedded than are kept or turn out not to be recognizable.
@@ -184,9 +184,9 @@ fn select(
         indexed.extend(scene.recognize(networks, &next, filter)?);
     }
     indexed.sort_unstable_by_key(|(index, _)| *index);
-    let others =
-        (0..scene.faces.len()).filter(|index| indexed.iter().all(|(chosen, _)| chosen != index));
-    let refused = others.map(|index| match scene.reasons(index, filter) {
+    let others = (0..scene.seen().faces.len())
+        .filter(|index| indexed.iter().all(|(chosen, _)| chosen != index));
+    let refused = others.map(|index| match scene.seen().reasons(index, filter) {
         none if none.is_empty() => (index, vec![Reason::ExceedsMaxFaces]),
         reasons => (index, reasons),
     });
@@ -194,8 +194,7 @@ fn select(
     Ok(Selection { indexed, refused })
 }
 
-fn new_face(scene: &Scene, index: usize, vector: &Vector) -> NewFace {
-    let face = &scene.faces[index];
+fn new_face(face: &lookalike_vision::Face, index: usize, vector: &Vector) -> NewFace {
     let lookalike_vision::BoundingBox { left, top, width, height } = face.bounding_box;
     NewFace {
         face_id: Uuid::nil(),

@@ -48,7 +48,7 @@ impl Operation for SearchFacesByImage {
     type Error = OperationError;
 
     async fn run(context: &Context, input: Input) -> OperationResult<Output> {
-        let Probe { searchable, scene, face, .. } = Probe::take(
+        let Probe { searchable, seen, face, .. } = Probe::take(
             context,
             Self::NAME,
             &input.collection_id,
@@ -57,7 +57,7 @@ impl Operation for SearchFacesByImage {
         )
         .await?;
         let (largest, vector) = face.ok_or_else(no_faces)?;
-        let face = &scene.faces[largest];
+        let face = &seen.faces[largest];
         let options = MatchOptions::faces(input.max_faces, input.face_match_threshold);
         Ok(Output {
             searched_face_bounding_box: face.bounding_box.into(),

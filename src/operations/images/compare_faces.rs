@@ -74,13 +74,15 @@ impl Operation for CompareFaces {
             (input.source_image.into_inner().place()?, input.target_image.into_inner().place()?);
         let source = context.picture(Asked::by(Self::NAME, None), source).await?;
         let target = context.picture(Asked::by(Self::NAME, None), target).await?;
-        let viewer = context.viewer(rules);
+        let viewer = context.viewer(rules, [&source, &target]).await?;
         let (source, largest, target, cosines) = context
             .with_networks(move |networks| {
                 let mut source = viewer.look(networks, source)?;
                 // AWS says no more than this when either image shows no usable face.
                 let (largest, probe) =
                     source.largest(networks, filter)?.ok_or_else(ApiError::invalid_parameters)?;
+                // Its pixels go before those of the other one come.
+                let source = source.into_seen();
                 let mut target = viewer.look(networks, target)?;
                 let others = target.recognize(networks, &target.passing(filter), filter)?;
                 if others.is_empty() {
@@ -88,7 +90,7 @@ impl Operation for CompareFaces {
                 }
                 let cosines: Vec<(usize, f32)> =
                     others.iter().map(|(index, other)| (*index, cosine(&probe, other))).collect();
-                Ok((source, largest, target, cosines))
+                Ok((source, largest, target.into_seen(), cosines))
             })
             .await?;
         let calibration = &context.app.packs.served().pack().calibration;

@@ -40,12 +40,14 @@ impl Operation for DetectFaces {
         let rules = context.newest_rules();
         let place = input.image.into_inner().place()?;
         let picture = context.picture(Asked::by(Self::NAME, None), place).await?;
-        let viewer = context.viewer(rules);
-        let scene = context.with_networks(move |networks| viewer.look(networks, picture)).await?;
+        let viewer = context.viewer(rules, [&picture]).await?;
+        let seen = context
+            .with_networks(move |networks| Ok(viewer.look(networks, picture)?.into_seen()))
+            .await?;
         let wanted = Wanted::from(input.attributes);
         Ok(Output {
-            face_details: scene.faces.iter().map(|face| FaceDetail::new(face, &wanted)).collect(),
-            orientation_correction: scene.orientation,
+            face_details: seen.faces.iter().map(|face| FaceDetail::new(face, &wanted)).collect(),
+            orientation_correction: seen.orientation,
         })
     }
 }

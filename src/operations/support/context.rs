@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use tracing::{Instrument as _, warn};
 
-use super::scene::{ModelRules, Viewer};
+use super::picture::Picture;
+use super::scene::{ModelRules, Viewer, decode_error};
 use crate::app::App;
 use crate::door::Place as DoorPlace;
 use crate::faults::Target;
@@ -93,9 +94,21 @@ impl Context {
         }
     }
 
-    /// How this request looks at images.
-    pub fn viewer(&self, rules: ModelRules) -> Viewer {
-        Viewer { rules, findings: Arc::clone(&self.findings) }
+    /// How this request looks at its images. It waits here for a place in line and for memory, so
+    /// that no inference thread does.
+    pub async fn viewer<const N: usize>(
+        &self,
+        rules: ModelRules,
+        pictures: [&Picture; N],
+    ) -> ApiResult<Viewer> {
+        let place = match self.take_place() {
+            Some(place) => place,
+            None => self.app.door.enter().await?,
+        };
+        let plans = pictures.into_iter().filter_map(Picture::plan);
+        let memory = self.app.pixels.reserve(plans).await.map_err(decode_error)?;
+        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
+        Ok(Viewer { rules, findings: Arc::clone(&self.findings), memory })
     }
 
     fn take_place(&self) -> Option<DoorPlace> {

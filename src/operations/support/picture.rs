@@ -10,14 +10,21 @@ use crate::objects::ImageBytes;
 use crate::operations::error::OperationResult;
 use crate::shapes::Place;
 use lookalike_vision::Face;
+use lookalike_vision::image::{DecodeError, DecodePlan};
 
-/// Larger images are hashed off the async threads.
+/// Larger images are read off the async threads.
 const LIGHT_BYTES: usize = 64 << 10;
 
 /// An image to look at.
 pub enum Picture {
-    Bytes(ImageBytes),
+    Readable(Readable),
     Declared(DeclaredPicture),
+}
+
+/// Bytes that may be an image.
+pub struct Readable {
+    pub bytes: ImageBytes,
+    pub plan: Result<DecodePlan, DecodeError>,
 }
 
 /// Faces that were declared, with the vectors that stand for them.
@@ -26,12 +33,35 @@ pub struct DeclaredPicture {
     pub faces: Vec<(Face, Vector)>,
 }
 
+impl From<ImageBytes> for Picture {
+    fn from(bytes: ImageBytes) -> Self {
+        let plan = off_the_async_threads(&bytes, DecodePlan::of);
+        Self::Readable(Readable { bytes, plan })
+    }
+}
+
+fn off_the_async_threads<T>(bytes: &[u8], work: impl FnOnce(&[u8]) -> T) -> T {
+    if bytes.len() > LIGHT_BYTES {
+        tokio::task::block_in_place(|| work(bytes))
+    } else {
+        work(bytes)
+    }
+}
+
 impl Picture {
+    /// How it is going to be decoded, if at all.
+    pub fn plan(&self) -> Option<&DecodePlan> {
+        match self {
+            Self::Readable(Readable { plan, .. }) => plan.as_ref().ok(),
+            Self::Declared(_) => None,
+        }
+    }
+
     /// What the duplicate rule knows the image by: SHA-256 of its bytes, or of its name where
     /// nobody has read them.
     pub fn digest(&self) -> [u8; 32] {
         match self {
-            Self::Bytes(bytes) => Sha256::digest(&**bytes).into(),
+            Self::Readable(Readable { bytes, .. }) => Sha256::digest(&**bytes).into(),
             Self::Declared(declared) => declared.digest,
         }
     }
@@ -57,7 +87,7 @@ impl Context {
     pub async fn picture(&self, asked: Asked<'_>, place: Place) -> OperationResult<Picture> {
         let answers = &self.app.answers;
         if answers.is_empty() {
-            return Ok(Picture::Bytes(self.image_bytes(asked.operation, place).await?));
+            return Ok(self.image_bytes(asked.operation, place).await?.into());
         }
         let object = match &place {
             Place::Request(_) => None,
@@ -81,15 +111,14 @@ impl Context {
             return Ok(Picture::Declared(self.declared(&asked, digest, faces).await?));
         }
         let bytes = self.image_bytes(asked.operation, place).await?;
-        let hash = || -> [u8; 32] { Sha256::digest(&*bytes).into() };
-        let digest =
-            if bytes.len() > LIGHT_BYTES { tokio::task::block_in_place(hash) } else { hash() };
+        let hash = |bytes: &[u8]| -> [u8; 32] { Sha256::digest(bytes).into() };
+        let digest = off_the_async_threads(&bytes, hash);
         if let Some(entry) = answers.find(Shown { digest: Some(&digest), ..shown })
             && let Some(faces) = entry.faces().await?
         {
             return Ok(Picture::Declared(self.declared(&asked, digest, faces).await?));
         }
-        Ok(Picture::Bytes(bytes))
+        Ok(bytes.into())
     }
 
     async fn declared(

@@ -1,6 +1,6 @@
 //! What the searches by image begin with.
 
-use super::scene::{FilterName, Scene, Vector, filter_or};
+use super::scene::{FilterName, SeenFaces, Vector, filter_or};
 use super::{Asked, Context, Searchable};
 use crate::operations::error::OperationResult;
 use crate::shapes::{CollectionId, Image};
@@ -11,8 +11,8 @@ use lookalike_vision::QualityFilter;
 /// A collection, an image, and the face to search the one for in the other.
 pub struct Probe {
     pub searchable: Searchable,
-    pub scene: Scene,
-    /// The index into the scene and the vector of the largest face that passes the filter.
+    pub seen: SeenFaces,
+    /// The index into the faces and the vector of the largest face that passes the filter.
     pub face: Option<(usize, Vector)>,
     pub filter: QualityFilter,
 }
@@ -31,14 +31,14 @@ impl Probe {
         let filter = filter_or(filter, QualityFilter::None);
         let asked = Asked::by(operation, Some(&searchable));
         let picture = context.picture(asked, place).await?;
-        let viewer = context.viewer(rules);
-        let (scene, face) = context
+        let viewer = context.viewer(rules, [&picture]).await?;
+        let (seen, face) = context
             .run(&searchable.vision, move |networks| {
                 let mut scene = viewer.look(networks, picture)?;
                 let face = scene.largest(networks, filter)?;
-                Ok((scene, face))
+                Ok((scene.into_seen(), face))
             })
             .await?;
-        Ok(Self { searchable, scene, face, filter })
+        Ok(Self { searchable, seen, face, filter })
     }
 }

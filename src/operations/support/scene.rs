@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::picture::{DeclaredPicture, Picture};
+use super::picture::{DeclaredPicture, Picture, Readable};
 use crate::telemetry::{Findings, ImageOrigin, SeenImage};
 use aws_json::shapes::{Choice, Named};
 use aws_json::{ApiError, ApiResult, ErrorCode};
-use lookalike_vision::image::{self as pixels, DecodeError, Format, Image, MAX_SIDE};
+use lookalike_vision::image::{DecodeError, Format, Image, MAX_SIDE, PixelMemory};
 use lookalike_vision::{Detection, Face, Networks, QualityFilter, Reason, quality};
 
 /// Most faces that one image answers.
@@ -46,14 +46,21 @@ impl ModelRules {
 }
 
 /// The faces of one image, largest first.
-pub struct Scene {
+pub struct SeenFaces {
     pub faces: Vec<Face>,
     /// How far the image is turned, clockwise degrees to set it upright: only where the model
     /// version estimates it.
     pub orientation: Option<&'static str>,
-    views: Views,
+    /// The upright image's width and height in pixels.
+    size: (u32, u32),
     /// The faces whose vectors the filter refused.
     unrecognizable: BTreeSet<usize>,
+}
+
+/// An image that was looked at. It holds the pixels, so it does not leave the inference thread.
+pub struct Scene {
+    seen: SeenFaces,
+    views: Views,
 }
 
 /// Where the vectors of the faces come from, in the order of the faces.
@@ -62,23 +69,25 @@ enum Views {
     Declared(Vec<Vector>),
 }
 
-/// How one request looks at its images, and where it notes what it sees.
+/// How one request looks at its images, one after the other, and where it notes what it sees.
 pub struct Viewer {
     pub rules: ModelRules,
     pub findings: Arc<Findings>,
+    /// Enough for the largest of them.
+    pub memory: PixelMemory,
 }
 
 impl Viewer {
     /// Decodes and looks, unless there is a declared answer. Runs on an inference thread.
     pub fn look(&self, networks: &mut Networks, picture: Picture) -> ApiResult<Scene> {
-        let bytes = match picture {
-            Picture::Bytes(bytes) => bytes,
+        let readable = match picture {
+            Picture::Readable(readable) => readable,
             Picture::Declared(declared) => return Ok(self.declared(declared)),
         };
-        let mut seen =
-            SeenImage { origin: bytes.origin(), format: Format::of(&bytes), contents: None };
-        let scene = self.see(networks, &bytes);
-        seen.contents = scene.as_ref().ok().map(|scene| (scene.size(), scene.faces.len()));
+        let (origin, format) = (readable.bytes.origin(), Format::of(&readable.bytes));
+        let mut seen = SeenImage { origin, format, contents: None };
+        let scene = self.see(networks, readable);
+        seen.contents = scene.as_ref().ok().map(|scene| (scene.seen.size, scene.seen.faces.len()));
         self.findings.image(seen);
         scene
     }
@@ -90,48 +99,59 @@ impl Viewer {
         let (faces, vectors): (Vec<Face>, _) = faces.into_iter().unzip();
         let contents = Some((DECLARED_SIZE, faces.len()));
         self.findings.image(SeenImage { origin: ImageOrigin::Declared, format: None, contents });
+        let orientation = self.rules.estimates_orientation().then_some("ROTATE_0");
         Scene {
-            faces,
-            orientation: self.rules.estimates_orientation().then_some("ROTATE_0"),
+            seen: SeenFaces::new(faces, orientation, DECLARED_SIZE),
             views: Views::Declared(vectors),
-            unrecognizable: BTreeSet::new(),
         }
     }
 
-    fn see(&self, networks: &mut Networks, bytes: &[u8]) -> ApiResult<Scene> {
-        let image = pixels::decode(bytes).map_err(decode_error)?;
+    fn see(&self, networks: &mut Networks, readable: Readable) -> ApiResult<Scene> {
+        let Readable { bytes, plan } = readable;
+        let image = plan.and_then(|plan| plan.decode(&bytes)).map_err(decode_error)?;
+        drop(bytes);
         let mut detections = networks.detect(&image).map_err(ApiError::internal)?;
         let estimates = self.rules.estimates_orientation() && !image.had_orientation;
         let orientation = estimates.then(|| orientation(&detections));
         detections.truncate(self.rules.max_faces());
         let faces = networks.analyze(&image, &detections).map_err(ApiError::internal)?;
-        let views = Views::Seen { image, detections };
-        Ok(Scene { faces, orientation, views, unrecognizable: BTreeSet::new() })
+        let seen = SeenFaces::new(faces, orientation, image.pixels.dimensions());
+        Ok(Scene { seen, views: Views::Seen { image, detections } })
     }
 }
 
-impl Scene {
-    /// The upright image's width and height in pixels.
-    pub fn size(&self) -> (u32, u32) {
-        match &self.views {
-            Views::Seen { image, .. } => image.pixels.dimensions(),
-            Views::Declared(_) => DECLARED_SIZE,
-        }
+impl SeenFaces {
+    fn new(faces: Vec<Face>, orientation: Option<&'static str>, size: (u32, u32)) -> Self {
+        Self { faces, orientation, size, unrecognizable: BTreeSet::new() }
     }
 
     /// Why the filter refuses a face; empty when it does not. Whether a face can be recognized is
-    /// known only after [`Self::recognize`].
+    /// known only after [`Scene::recognize`].
     pub fn reasons(&self, index: usize, filter: QualityFilter) -> Vec<Reason> {
-        let mut reasons = quality::reasons(&self.faces[index], self.size(), filter);
+        let mut reasons = quality::reasons(&self.faces[index], self.size, filter);
         if self.unrecognizable.contains(&index) && !reasons.contains(&Reason::LowFaceQuality) {
             reasons.push(Reason::LowFaceQuality);
         }
         reasons
     }
+}
+
+impl Scene {
+    /// The faces, largest first.
+    pub fn seen(&self) -> &SeenFaces {
+        &self.seen
+    }
+
+    /// What is left once the pixels are not needed any more.
+    pub fn into_seen(self) -> SeenFaces {
+        self.seen
+    }
 
     /// The indexes of the faces that the filter lets pass, largest first.
     pub fn passing(&self, filter: QualityFilter) -> Vec<usize> {
-        (0..self.faces.len()).filter(|&index| self.reasons(index, filter).is_empty()).collect()
+        (0..self.seen.faces.len())
+            .filter(|&index| self.seen.reasons(index, filter).is_empty())
+            .collect()
     }
 
     /// The largest face that the filter lets pass and that can be recognized, with its vector.
@@ -150,7 +170,7 @@ impl Scene {
     }
 
     /// The vectors of those of the faces that can be recognized as well as the filter demands;
-    /// [`Self::reasons`] then states why the others are refused.
+    /// [`SeenFaces::reasons`] then states why the others are refused.
     pub fn recognize(
         &mut self,
         networks: &mut Networks,
@@ -170,7 +190,7 @@ impl Scene {
             if networks.passes(&embedding, filter) {
                 recognized.push((index, embedding.vector));
             } else {
-                self.unrecognizable.insert(index);
+                self.seen.unrecognizable.insert(index);
             }
         }
         Ok(recognized)
@@ -181,7 +201,7 @@ impl Scene {
 pub type Vector = Box<[f32]>;
 
 /// What the client reads of an image that cannot be used.
-fn decode_error(error: DecodeError) -> ApiError {
+pub fn decode_error(error: DecodeError) -> ApiError {
     let refusal = match error {
         DecodeError::UnknownFormat | DecodeError::Broken(_) => ApiError::new(
             ErrorCode::InvalidImageFormatException,

@@ -68,7 +68,7 @@ impl Operation for SearchUsersByImage {
     type Error = OperationError;
 
     async fn run(context: &Context, input: Input) -> OperationResult<Output> {
-        let Probe { searchable, scene, face, filter } = Probe::take(
+        let Probe { searchable, seen, face, filter } = Probe::take(
             context,
             Self::NAME,
             &input.collection_id,
@@ -85,11 +85,11 @@ impl Operation for SearchUsersByImage {
             None => Vec::new(),
         };
         let largest = face.map(|(largest, _)| largest);
-        let detail = |index: usize| FaceDetail::new(&scene.faces[index], &Wanted::default());
-        let others = (0..scene.faces.len()).filter(|&index| Some(index) != largest);
+        let detail = |index: usize| FaceDetail::new(&seen.faces[index], &Wanted::default());
+        let others = (0..seen.faces.len()).filter(|&index| Some(index) != largest);
         let unsearched_faces = others.map(|index| UnsearchedFace {
             face_details: detail(index),
-            reasons: why_unsearched(scene.reasons(index, filter)),
+            reasons: why_unsearched(seen.reasons(index, filter)),
         });
         Ok(Output {
             user_matches,

@@ -12,7 +12,7 @@ use tokio::fs;
 use super::labels::FileLabel;
 use super::registered;
 use crate::app::App;
-use lookalike_vision::{Pack, image};
+use lookalike_vision::Pack;
 
 #[derive(Debug)]
 pub struct StateMetrics {
@@ -88,9 +88,8 @@ impl StateMetrics {
         let budget = app.encoded_kib;
         set(&self.body_budget, budget << 10);
         set(&self.body_used, budget.saturating_sub(app.encoded.available_permits()) << 10);
-        let (pixels, held) = image::memory();
-        set(&self.pixel_budget, pixels);
-        set(&self.pixels_used, held);
+        set(&self.pixel_budget, app.pixels.total());
+        set(&self.pixels_used, app.pixels.held());
         let gallery = app.gallery.size();
         set(&self.loaded, gallery.collections);
         set(&self.gallery, gallery.bytes);

@@ -9,6 +9,7 @@ use lookalike::config::{Cli, ServeConfig};
 use lookalike::server::Server;
 use lookalike::telemetry::StageLayer;
 use lookalike_store::Store;
+use lookalike_vision::image::PixelBudget;
 use tokio::sync::oneshot;
 use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
@@ -35,6 +36,7 @@ pub struct TestServer {
     client: Client,
     admin: Option<Client>,
     store: Arc<dyn Store>,
+    pixels: PixelBudget,
     stop: Option<oneshot::Sender<()>>,
 }
 
@@ -63,17 +65,23 @@ impl TestServer {
         let client = Client::new(&format!("http://{}", server.addr()));
         let admin = server.admin_addr().map(|address| Client::new(&format!("http://{address}")));
         let store = Arc::clone(&server.app().store);
+        let pixels = server.app().pixels.clone();
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = async move {
             let _ = stopped.await;
         };
         tokio::spawn(server.run(stopped, std::future::ready(())));
-        Self { client, admin, store, stop: Some(stop) }
+        Self { client, admin, store, pixels, stop: Some(stop) }
     }
 
     /// A client of the listener that the control plane has for itself.
     pub fn admin_listener(&self) -> &Client {
         self.admin.as_ref().expect("the server was started with --admin-listen")
+    }
+
+    /// What images may hold.
+    pub fn pixels(&self) -> &PixelBudget {
+        &self.pixels
     }
 
     /// The database behind the server.

@@ -1,127 +1,85 @@
 //! A bound on the memory of all images in flight, first come, first served.
 
-use std::collections::VecDeque;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::DecodeError;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
+use tokio::time::timeout;
+use tracing::Instrument as _;
 
-/// What images may hold together unless [`limit_memory`] states less, in bytes.
-pub const MOST_MEMORY: usize = 1 << 30;
+use super::{DecodeError, DecodePlan};
+use crate::stage;
+
+/// An image that needs no more than this is outside of the budget: large ones cannot keep it
+/// waiting. Each inference thread holds one at most.
+pub const LIGHT_IMAGE: usize = 4 << 20;
 /// How long an image waits for others to be finished with.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// What a permit stands for, in bytes.
+const UNIT: usize = 1 << 10;
 
-static IMAGES: Budget = Budget::new(MOST_MEMORY);
-
-/// Bounds what the pixels of all images of this process may hold together, in bytes. Images that
-/// are decoded already keep what they have.
-pub fn limit_memory(bytes: usize) {
-    IMAGES.state().total = bytes;
-    IMAGES.changed.notify_all();
-}
-
-/// How many bytes the pixels of all images of this process may hold, and how many they hold.
-pub fn memory() -> (usize, usize) {
-    let state = IMAGES.state();
-    (state.total, state.held)
-}
-
-/// Waits until `bytes` are free for an image of `width` x `height`.
-pub(super) fn reserve(bytes: usize, (width, height): (u32, u32)) -> Result<Room, DecodeError> {
-    match IMAGES.take(bytes, PATIENCE) {
-        Ok(()) => Ok(Room { budget: &IMAGES, bytes }),
-        Err(Refusal::TooMuch) => Err(DecodeError::NoRoom { width, height }),
-        Err(Refusal::Late) => Err(DecodeError::Busy),
-    }
-}
-
-struct Budget {
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-struct State {
+/// What the pixels of images may hold together; clones share it.
+#[derive(Debug, Clone)]
+pub struct PixelBudget {
+    units: Arc<Semaphore>,
     total: usize,
-    held: usize,
-    /// Who waits, first come first.
-    queue: VecDeque<u64>,
-    next: u64,
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Refusal {
-    /// More than everything.
-    TooMuch,
-    Late,
-}
-
-/// Bytes of the budget, held until dropped.
+/// Memory of the budget, held until it is dropped.
 #[derive(Debug)]
-pub(super) struct Room {
-    budget: &'static Budget,
-    bytes: usize,
-}
+pub struct PixelMemory(#[expect(dead_code, reason = "held")] Option<OwnedSemaphorePermit>);
 
-impl std::fmt::Debug for Budget {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Budget")
-    }
-}
-
-impl Room {
-    /// Gives back what is above `bytes`.
-    pub fn shrink_to(&mut self, bytes: usize) {
-        let surplus = self.bytes.saturating_sub(bytes);
-        self.bytes -= surplus;
-        self.budget.give_back(surplus);
-    }
-}
-
-impl Drop for Room {
-    fn drop(&mut self) {
-        self.budget.give_back(self.bytes);
-    }
-}
-
-impl Budget {
-    const fn new(total: usize) -> Self {
-        let state = State { total, held: 0, queue: VecDeque::new(), next: 0 };
-        Self { state: Mutex::new(state), changed: Condvar::new() }
+impl PixelBudget {
+    /// A budget of so many bytes, at most 4 TB.
+    pub fn new(bytes: usize) -> Self {
+        let total = (bytes / UNIT).min(u32::MAX as usize);
+        Self { units: Arc::new(Semaphore::new(total)), total }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// All that images may hold, in bytes.
+    pub fn total(&self) -> usize {
+        self.total * UNIT
     }
 
-    fn take(&self, bytes: usize, patience: Duration) -> Result<(), Refusal> {
-        let deadline = Instant::now() + patience;
-        let mut state = self.state();
-        let turn = state.next;
-        state.next += 1;
-        state.queue.push_back(turn);
-        let taken = loop {
-            if bytes > state.total {
-                break Err(Refusal::TooMuch);
+    /// What images hold now, in bytes.
+    pub fn held(&self) -> usize {
+        (self.total - self.units.available_permits()) * UNIT
+    }
+
+    /// Waits until the largest of these images fits; they are decoded one after the other.
+    ///
+    /// To be called before a worker thread is taken: nobody computes meanwhile.
+    pub async fn reserve(
+        &self,
+        plans: impl IntoIterator<Item = &DecodePlan>,
+    ) -> Result<PixelMemory, DecodeError> {
+        let largest = plans.into_iter().max_by_key(|plan| plan.memory());
+        match largest {
+            Some(plan) if plan.memory() > self.total() && plan.memory() > LIGHT_IMAGE => {
+                let (width, height) = plan.dimensions();
+                Err(DecodeError::NoRoom { width, height })
             }
-            if state.queue.front() == Some(&turn) && state.held + bytes <= state.total {
-                state.held += bytes;
-                break Ok(());
-            }
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                break Err(Refusal::Late);
-            }
-            state =
-                self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
-        };
-        state.queue.retain(|waiting| *waiting != turn);
-        self.changed.notify_all();
-        taken
+            Some(plan) => self.take(plan.memory()).await,
+            None => Ok(PixelMemory(None)),
+        }
     }
 
-    fn give_back(&self, bytes: usize) {
-        self.state().held -= bytes;
-        self.changed.notify_all();
+    /// Waits until so many bytes are free, unless they are few.
+    pub async fn take(&self, bytes: usize) -> Result<PixelMemory, DecodeError> {
+        if bytes <= LIGHT_IMAGE {
+            return Ok(PixelMemory(None));
+        }
+        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
+        match Arc::clone(&self.units).try_acquire_many_owned(units) {
+            Ok(permit) => return Ok(PixelMemory(Some(permit))),
+            Err(TryAcquireError::NoPermits) => {}
+            Err(TryAcquireError::Closed) => return Err(DecodeError::Busy),
+        }
+        let turn = Arc::clone(&self.units).acquire_many_owned(units);
+        match timeout(PATIENCE, turn.instrument(stage::queue_wait())).await {
+            Ok(Ok(permit)) => Ok(PixelMemory(Some(permit))),
+            _ => Err(DecodeError::Busy),
+        }
     }
 }
 
@@ -129,38 +87,53 @@ impl Budget {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
+    use tokio::time::Instant;
+
     use super::*;
 
-    #[test]
-    fn never_more_than_the_total_is_out() {
-        let budget = Budget::new(100);
-        let (out, peak) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        std::thread::scope(|scope| {
-            for bytes in [10, 40, 70, 100, 30, 60, 90] {
-                let (budget, out, peak) = (&budget, &out, &peak);
-                scope.spawn(move || {
-                    for _ in 0..50 {
-                        budget.take(bytes, Duration::from_mins(1)).expect("its turn comes");
-                        let now = out.fetch_add(bytes, Ordering::SeqCst) + bytes;
-                        peak.fetch_max(now, Ordering::SeqCst);
-                        std::thread::yield_now();
-                        out.fetch_sub(bytes, Ordering::SeqCst);
-                        budget.give_back(bytes);
-                    }
-                });
-            }
+    const MIB: usize = 1 << 20;
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn never_more_than_the_total_is_out() {
+        let budget = PixelBudget::new(100 * MIB);
+        let (out, peak) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let tasks = [10, 40, 70, 100, 30, 60, 90].map(|mib| {
+            let (budget, out, peak) = (budget.clone(), Arc::clone(&out), Arc::clone(&peak));
+            tokio::spawn(async move {
+                for _ in 0..50 {
+                    let held = budget.take(mib * MIB).await.expect("its turn comes");
+                    let now = out.fetch_add(mib, Ordering::SeqCst) + mib;
+                    peak.fetch_max(now, Ordering::SeqCst);
+                    tokio::task::yield_now().await;
+                    out.fetch_sub(mib, Ordering::SeqCst);
+                    drop(held);
+                }
+            })
         });
-        assert!(peak.into_inner() <= 100);
-        assert_eq!(budget.state().held, 0);
+        for task in tasks {
+            task.await.expect("no panic");
+        }
+        assert!(peak.load(Ordering::SeqCst) <= 100);
+        assert_eq!((budget.total(), budget.held()), (100 * MIB, 0));
     }
 
-    #[test]
-    fn what_never_fits_is_refused_at_once_and_what_waits_too_long_later() {
-        let budget = Budget::new(100);
-        assert_eq!(budget.take(101, Duration::from_mins(1)), Err(Refusal::TooMuch));
-        assert_eq!(budget.take(60, Duration::ZERO), Ok(()));
-        assert_eq!(budget.take(60, Duration::from_millis(20)), Err(Refusal::Late));
-        assert_eq!(budget.take(40, Duration::ZERO), Ok(()));
-        assert!(budget.state().queue.is_empty());
+    #[tokio::test(start_paused = true)]
+    async fn who_waits_too_long_is_refused_and_few_bytes_never_wait() {
+        let budget = PixelBudget::new(100 * MIB);
+        let held = budget.take(60 * MIB).await.expect("free");
+        let started = Instant::now();
+        assert!(matches!(budget.take(60 * MIB).await, Err(DecodeError::Busy)));
+        assert_eq!(started.elapsed(), PATIENCE);
+        let waiting = tokio::spawn({
+            let budget = budget.clone();
+            async move { budget.take(60 * MIB).await.map(|_| ()) }
+        });
+        tokio::task::yield_now().await;
+        budget.take(LIGHT_IMAGE).await.expect("outside of the budget");
+        assert!(matches!(budget.take(30 * MIB).await, Err(DecodeError::Busy)), "first come first");
+        assert!(matches!(waiting.await, Ok(Err(DecodeError::Busy))));
+        budget.take(40 * MIB).await.expect("who gave up does not stand in the way");
+        drop(held);
+        assert_eq!(budget.held(), 0);
     }
 }

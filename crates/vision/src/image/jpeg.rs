@@ -11,28 +11,56 @@ use libjpeg_turbo_rs::{DecodeLimits, Decoder, JpegError, PixelFormat, ScalingFac
 use super::guard::guarded;
 use super::headers::{Coding, Headers};
 use super::work::Work;
-use super::{DecodeError, Image, budget, limits};
+use super::{DecodeError, Image, limits};
 
 pub(super) const MAGIC: [u8; 3] = [0xff, 0xd8, 0xff];
 const END: [u8; 2] = [0xff, 0xd9];
 
-/// Decodes what there is: a file cut off inside its pixel data gives the part before the cut, as in
-/// browsers.
-pub(super) fn decode(bytes: &[u8]) -> Result<Image, DecodeError> {
-    let headers = Headers::read(bytes).ok_or_else(|| broken("too many scans"))?;
-    check(&headers)?;
-    let scale = Scale::of(&headers);
-    let (width, height) = (scale.of_side(headers.width), scale.of_side(headers.height));
-    let pixels = u64::from(width) * u64::from(height);
-    Work::of_jpeg(&headers, pixels).check()?;
+/// How a file is decoded, known from its headers.
+#[derive(Debug)]
+pub(super) struct Plan {
+    headers: Headers,
+    scale: Scale,
+    orientation: Option<Orientation>,
+}
 
-    let orientation = headers.orientation.and_then(Orientation::from_exif);
-    let memory = memory(&headers, (width, height), orientation);
-    let room = budget::reserve(memory, (headers.width, headers.height))?;
-    let pixels = guarded(|| pixels_of(bytes, &headers, &scale))?;
-    let mut image = DynamicImage::ImageRgb8(limits::shrink(pixels));
-    image.apply_orientation(orientation.unwrap_or(Orientation::NoTransforms));
-    Ok(Image::decoded(image.into_rgb8(), orientation.is_some(), room))
+impl Plan {
+    /// Refuses what is too large, unsupported, without pixels, or too much work.
+    pub fn of(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let headers = Headers::read(bytes).ok_or_else(|| broken("too many scans"))?;
+        check(&headers)?;
+        let scale = Scale::of(&headers);
+        let orientation = headers.orientation.and_then(Orientation::from_exif);
+        let plan = Self { headers, scale, orientation };
+        let (width, height) = plan.decoded();
+        Work::of_jpeg(&plan.headers, u64::from(width) * u64::from(height)).check()?;
+        Ok(plan)
+    }
+
+    /// As the file states them.
+    pub fn dimensions(&self) -> (u32, u32) {
+        (self.headers.width, self.headers.height)
+    }
+
+    /// What the decoder makes.
+    fn decoded(&self) -> (u32, u32) {
+        (self.scale.of_side(self.headers.width), self.scale.of_side(self.headers.height))
+    }
+
+    /// The most bytes that [`Self::decode`] holds.
+    pub fn memory(&self) -> usize {
+        memory(&self.headers, self.decoded(), self.orientation)
+    }
+
+    /// Decodes what there is: a file cut off inside its pixel data gives the part before the cut,
+    /// as in browsers.
+    pub fn decode(&self, bytes: &[u8]) -> Result<Image, DecodeError> {
+        let pixels = guarded(|| pixels_of(bytes, &self.headers, &self.scale))?;
+        let mut image = DynamicImage::ImageRgb8(limits::shrink(pixels));
+        image.apply_orientation(self.orientation.unwrap_or(Orientation::NoTransforms));
+        let had_orientation = self.orientation.is_some();
+        Ok(Image { pixels: image.into_rgb8(), had_orientation })
+    }
 }
 
 fn broken(problem: &str) -> DecodeError {
@@ -157,6 +185,7 @@ fn from_inverted_cmyk(pixels: &[u8]) -> Vec<u8> {
 }
 
 /// How much smaller than the file an image is decoded, in eighths.
+#[derive(Debug)]
 struct Scale {
     eighths: u32,
 }

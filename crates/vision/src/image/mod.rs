@@ -1,7 +1,5 @@
 //! Where image bytes come from, and how they become pixels.
 
-use std::sync::Arc;
-
 use image::RgbImage;
 use thiserror::Error;
 
@@ -11,6 +9,7 @@ mod guard;
 mod headers;
 mod jpeg;
 mod limits;
+mod plan;
 mod png;
 mod png_chunks;
 mod resize;
@@ -19,9 +18,9 @@ mod rows;
 mod tests;
 mod work;
 
-use crate::stage;
-pub use budget::{MOST_MEMORY, limit_memory, memory};
+pub use budget::{LIGHT_IMAGE, PixelBudget, PixelMemory};
 pub use limits::{MAX_SIDE, MIN_SIDE};
+pub use plan::DecodePlan;
 pub(crate) use resize::{Resizer, Window};
 
 /// An upright 8-bit RGB image, at most 4096 pixels a side: larger ones are made smaller when they
@@ -31,19 +30,12 @@ pub struct Image {
     pub pixels: RgbImage,
     /// Whether it is a JPEG whose EXIF data states an orientation.
     pub had_orientation: bool,
-    /// Held as long as the pixels.
-    _room: Option<Arc<budget::Room>>,
 }
 
 impl Image {
     /// Of pixels that were not decoded here.
     pub fn of(pixels: RgbImage) -> Self {
-        Self { pixels, had_orientation: false, _room: None }
-    }
-
-    fn decoded(pixels: RgbImage, had_orientation: bool, mut room: budget::Room) -> Self {
-        room.shrink_to(pixels.as_raw().len());
-        Self { pixels, had_orientation, _room: Some(Arc::new(room)) }
+        Self { pixels, had_orientation: false }
     }
 }
 
@@ -84,16 +76,8 @@ pub enum DecodeError {
     Busy,
 }
 
-/// Decodes a JPEG or PNG, told apart by their first bytes; a JPEG is turned upright by its EXIF
-/// orientation, a PNG never.
-///
-/// Dimensions are checked before pixels are decoded. The call blocks while other images hold too
-/// much memory (see `budget`), so it belongs on a worker thread.
+/// Decodes a JPEG or PNG, whatever memory that takes. A server reserves the memory first: see
+/// [`DecodePlan`] and [`PixelBudget`].
 pub fn decode(bytes: &[u8]) -> Result<Image, DecodeError> {
-    let _stage = stage::decode().entered();
-    match Format::of(bytes) {
-        Some(Format::Jpeg) => jpeg::decode(bytes),
-        Some(Format::Png) => png::decode(bytes),
-        None => Err(DecodeError::UnknownFormat),
-    }
+    DecodePlan::of(bytes)?.decode(bytes)
 }

@@ -8,31 +8,53 @@ use png::{ColorType, DecodeOptions, Decoder, DecodingError, Limits, Transformati
 use super::guard::guarded;
 use super::rows::Rows;
 use super::work::Work;
-use super::{DecodeError, Image, budget, limits, png_chunks};
+use super::{DecodeError, Image, limits, png_chunks};
 
 pub(super) const MAGIC: [u8; 8] = [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n'];
 
 /// For chunks and the decoder's own buffers; pixels go straight into ours.
 const WORKING_MEMORY: usize = 64 << 20;
 
-/// Decodes the default image of a PNG. Damage that leaves the pixels sound is ignored (see
-/// `png_chunks`); a file cut inside them is refused.
-///
-/// Transparency is laid over white, as viewers and converters to JPEG do: cut-out portraits keep a
-/// plain background, and colors hidden under full transparency do not appear. Sixteen-bit samples
-/// keep their upper byte.
-pub(super) fn decode(bytes: &[u8]) -> Result<Image, DecodeError> {
-    let header = png_chunks::Header::read(bytes)
-        .ok_or_else(|| DecodeError::Broken("no sound header".to_owned()))?;
-    limits::check(header.width, header.height)?;
-    Work::of_png(&header, bytes.len()).check()?;
-    let samples = header.width as usize * header.height as usize;
-    // An interlaced image exists twice: its rows become known only in the end.
-    let raw = if header.interlaced { samples * 4 } else { 0 };
-    let memory = bytes.len() + raw + Rows::memory(header.width, header.height);
-    let room = budget::reserve(memory, (header.width, header.height))?;
-    let pixels = guarded(|| pixels_of(bytes, header))?;
-    Ok(Image::decoded(pixels, false, room))
+/// How a file is decoded, known from its header.
+#[derive(Debug)]
+pub(super) struct Plan {
+    header: png_chunks::Header,
+    /// Bytes of the file.
+    length: usize,
+}
+
+impl Plan {
+    /// Refuses what is too large, without a sound header, or too much work.
+    pub fn of(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let header = png_chunks::Header::read(bytes)
+            .ok_or_else(|| DecodeError::Broken("no sound header".to_owned()))?;
+        limits::check(header.width, header.height)?;
+        Work::of_png(&header, bytes.len()).check()?;
+        Ok(Self { header, length: bytes.len() })
+    }
+
+    /// As the file states them.
+    pub fn dimensions(&self) -> (u32, u32) {
+        (self.header.width, self.header.height)
+    }
+
+    /// The most bytes that [`Self::decode`] holds: a copy of the sound chunks, the rows, and the
+    /// whole of an interlaced image beside them, whose rows become known only in the end.
+    pub fn memory(&self) -> usize {
+        let png_chunks::Header { width, height, interlaced, .. } = self.header;
+        let raw = if interlaced { width as usize * height as usize * 4 } else { 0 };
+        self.length + raw + Rows::memory(width, height)
+    }
+
+    /// Decodes the default image. Damage that leaves the pixels sound is ignored (see
+    /// `png_chunks`); a file cut inside them is refused.
+    ///
+    /// Transparency is laid over white, as viewers and converters to JPEG do: cut-out portraits
+    /// keep a plain background, and colors hidden under full transparency do not appear.
+    /// Sixteen-bit samples keep their upper byte.
+    pub fn decode(&self, bytes: &[u8]) -> Result<Image, DecodeError> {
+        guarded(|| pixels_of(bytes, self.header)).map(Image::of)
+    }
 }
 
 fn pixels_of(bytes: &[u8], header: png_chunks::Header) -> Result<RgbImage, DecodeError> {

@@ -18,12 +18,13 @@ pub(super) struct Header {
 impl Header {
     /// `None` without a header whose checksum is right.
     pub fn read(bytes: &[u8]) -> Option<Self> {
-        let chunk = Chunks { bytes, at: MAGIC.len() }
-            .next()
-            .filter(|chunk| &chunk.kind == b"IHDR" && chunk.is_sound())?;
+        let chunk = Chunks { bytes, at: MAGIC.len() }.next()?;
         let &[w3, w2, w1, w0, h3, h2, h1, h0, depth, color, _, _, interlaced] = chunk.data else {
             return None;
         };
+        if &chunk.kind != b"IHDR" || !chunk.is_sound() {
+            return None;
+        }
         Some(Self {
             width: u32::from_be_bytes([w3, w2, w1, w0]),
             height: u32::from_be_bytes([h3, h2, h1, h0]),
