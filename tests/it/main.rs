@@ -6,6 +6,7 @@ mod support;
 mod access;
 mod admin;
 mod answers;
+mod cases;
 mod collections;
 mod compare_faces;
 mod concurrency;
