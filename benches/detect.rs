@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use lookalike::installation::Installation;
-use lookalike_vision::image::Image;
+use lookalike_vision::image::DecodedImage;
 use lookalike_vision::{Detection, Networks, Pack, Point, Rect, Vision, VisionOptions, runtime};
 
 mod support;
@@ -61,7 +61,7 @@ fn stages(criterion: &mut Criterion) {
     for (name, width, height) in
         [("640x480", 640, 480), ("2 MP", 1920, 1080), ("12 MP", 4000, 3000)]
     {
-        let image = Arc::new(Image::of(support::picture(width, height)));
+        let image = Arc::new(DecodedImage::of(support::picture(width, height)));
         group.bench_function(BenchmarkId::new("detect", name), |bencher| {
             bencher.iter_custom(|iterations| {
                 let image = Arc::clone(&image);
@@ -71,7 +71,7 @@ fn stages(criterion: &mut Criterion) {
             });
         });
     }
-    let image = Arc::new(Image::of(support::picture(1920, 1080)));
+    let image = Arc::new(DecodedImage::of(support::picture(1920, 1080)));
     for count in [1, 8] {
         group.bench_function(BenchmarkId::new("analyze", count), |bencher| {
             bencher.iter_custom(|iterations| {

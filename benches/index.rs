@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-use lookalike::gallery::{Gallery, Kind};
+use lookalike::gallery::{Gallery, MemberKind};
 use lookalike_store::Tenant;
 use lookalike_store::{
     BoundingBox, Collection, IndexFaces, Location, NewCollection, NewFace, PackId, Sqlite, Store,
@@ -152,7 +152,7 @@ async fn search(store: &Arc<Sqlite>, collection: &Collection) {
     for title in ["first", "second"] {
         let start = Instant::now();
         let hits = gallery
-            .search(collection, Kind::Faces, &query, 0.35, 80)
+            .search(collection, MemberKind::Faces, &query, 0.35, 80)
             .await
             .expect("an answer")
             .len();

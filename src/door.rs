@@ -23,7 +23,7 @@ pub struct Door(Arc<Semaphore>);
 
 /// A place, until it is dropped.
 #[derive(Debug)]
-pub struct Place(#[expect(dead_code, reason = "held")] OwnedSemaphorePermit);
+pub struct Admission(#[expect(dead_code, reason = "held")] OwnedSemaphorePermit);
 
 impl Door {
     /// A door with so many places.
@@ -32,9 +32,9 @@ impl Door {
     }
 
     /// Waits for a place.
-    pub async fn enter(&self) -> Result<Place, ApiError> {
+    pub async fn enter(&self) -> Result<Admission, ApiError> {
         match timeout(PATIENCE, Arc::clone(&self.0).acquire_owned()).await {
-            Ok(Ok(place)) => Ok(Place(place)),
+            Ok(Ok(admission)) => Ok(Admission(admission)),
             _ => Err(ApiError::throttled().because(RunError::Busy)),
         }
     }
@@ -53,9 +53,9 @@ mod tests {
         let door = Door::new(1);
         let first = door.enter().await.expect("a place");
         let second = async {
-            let place = door.enter().await.expect("the first one leaves");
+            let admission = door.enter().await.expect("the first one leaves");
             sleep(10 * PATIENCE).await;
-            drop(place);
+            drop(admission);
         };
         let third = async {
             let started = Instant::now();

@@ -1,8 +1,8 @@
 //! A face as AWS's FaceDetail describes it, every member optional.
 
 use lookalike_vision::{
-    BoundingBox, Emotion, EyeDirection, Face, FaceAttributes, LANDMARK_TYPES, Landmarks, Pose,
-    Quality,
+    AnalyzedFace, BoundingBox, Emotion, EyeDirection, FaceAttributes, LANDMARK_TYPES, Landmarks,
+    Pose, Quality,
 };
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -231,7 +231,7 @@ impl Detail {
     }
 
     /// The face, at a place of its own among `count` faces unless the detail has a box.
-    pub(super) fn face(&self, index: usize, count: usize) -> Face {
+    pub(super) fn face(&self, index: usize, count: usize) -> AnalyzedFace {
         let DeclaredBox { width, height, left, top } =
             self.bounding_box.unwrap_or_else(|| DeclaredBox::of_grid(index, count));
         let quality = self.quality.unwrap_or(DeclaredQuality { brightness: 85.0, sharpness: 92.0 });
@@ -240,7 +240,7 @@ impl Detail {
             let given = self.landmarks.iter().flatten().find(|given| given.r#type == *name);
             given.map_or((left + x * width, top + y * height), |given| (given.x, given.y))
         });
-        Face {
+        AnalyzedFace {
             bounding_box: BoundingBox { width, height, left, top },
             confidence: self.confidence.unwrap_or(99.99),
             landmarks: Landmarks::new(points),

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use aws_json::{ApiError, Wildcard};
 use lookalike_store::{Scope, Tenant};
-use lookalike_vision::{Face, Pack};
+use lookalike_vision::{AnalyzedFace, Pack};
 
 use crate::faults::injected;
 
@@ -155,7 +155,7 @@ impl Entry {
 
 impl DeclaredFace {
     /// What the networks would see of this face among `count` faces.
-    pub fn face(&self, index: usize, count: usize) -> Face {
+    pub fn face(&self, index: usize, count: usize) -> AnalyzedFace {
         self.detail.face(index, count)
     }
 

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use thiserror::Error;
 
-use super::download::{self, DownloadError, Wanted};
+use super::download::{self, DownloadError, RemoteFile};
 use super::list::{Format, list};
 use super::verify::verify;
 use super::{CATALOG, Entry, has_digest, human_size};
@@ -137,7 +137,7 @@ pub(super) async fn pull(
         }
         let url = network.address(&entry.name, mirror);
         let wanted =
-            Wanted { url: &url, sha256: &network.sha256, size: network.bytes, target: &target };
+            RemoteFile { url: &url, sha256: &network.sha256, size: network.bytes, target: &target };
         let progress = progress_of(&wanted);
         let fetched = download::fetch(&client, wanted, &progress).await;
         progress.finish_and_clear();
@@ -173,7 +173,7 @@ async fn lock(folder: &Path) -> io::Result<File> {
 }
 
 /// A bar on a terminal, one plain line elsewhere.
-fn progress_of(wanted: &Wanted<'_>) -> ProgressBar {
+fn progress_of(wanted: &RemoteFile<'_>) -> ProgressBar {
     if !io::stderr().is_terminal() {
         eprintln!("fetching {} ({})", wanted.url, human_size(wanted.size));
         return ProgressBar::hidden();

@@ -55,7 +55,7 @@ impl DownloadError {
 
 /// A file to fetch and what it must be.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wanted<'a> {
+pub(super) struct RemoteFile<'a> {
     pub url: &'a str,
     pub sha256: &'a str,
     /// In bytes.
@@ -84,7 +84,7 @@ pub(super) fn digest(file: &Path) -> io::Result<String> {
 /// it when its SHA-256 is right.
 pub(super) async fn fetch(
     client: &Client,
-    wanted: Wanted<'_>,
+    wanted: RemoteFile<'_>,
     progress: &ProgressBar,
 ) -> Result<(), DownloadError> {
     let part = part_of(wanted.target);
@@ -121,11 +121,11 @@ pub(super) fn part_of(target: &Path) -> PathBuf {
 /// emptied.
 async fn fetch_part(
     client: &Client,
-    wanted: Wanted<'_>,
+    wanted: RemoteFile<'_>,
     part: &Path,
     progress: &ProgressBar,
 ) -> Result<(), DownloadError> {
-    let Wanted { url, size, .. } = wanted;
+    let RemoteFile { url, size, .. } = wanted;
     let on_file = |source| DownloadError::File { path: part.to_owned(), source };
     let on_network =
         |error| DownloadError::Unreachable { url: url.to_owned(), cause: root_cause(&error) };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-use super::Kind;
+use super::MemberKind;
 use super::index::{Edit, Index};
 use super::members::{Key, Loaded, Member, Members};
 use super::progress::Progress;
@@ -50,14 +50,14 @@ impl Load {
         let Some(described) = source.collection_by_key(collection).await? else { return Ok(None) };
         let mut progress = Progress::new(described, kind);
         let shown = match kind {
-            Kind::Faces => {
+            MemberKind::Faces => {
                 let mut visit = |row: i64, vector: &[f32]| {
                     index.put(row, vector);
                     progress.step();
                 };
                 source.load_faces(collection, &mut visit).await?
             }
-            Kind::Users => {
+            MemberKind::Users => {
                 let mut visit = |user: i64, faces: &[Vec<f32>]| {
                     index.apply(vec![Edit::user(user, faces)]);
                     progress.step();

@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use super::Kind;
+use super::MemberKind;
 use super::index::{Edit, Index, apply_commit};
 use lookalike_store::{Change, CollectionKey, Step, StoreError};
 
 /// How often the memory in use is added up.
 const USES_BETWEEN_CHECKS: u64 = 256;
 
-pub type Key = (CollectionKey, Kind);
+pub type Key = (CollectionKey, MemberKind);
 
 /// What a load found; none where the collection is gone.
 pub type Loaded = Result<Option<Arc<Index>>, Arc<StoreError>>;
@@ -52,7 +52,7 @@ impl Members {
         if changes.iter().any(|change| matches!(change, Change::CollectionDropped { .. })) {
             return self.forget_collection(collection);
         }
-        for kind in [Kind::Faces, Kind::Users] {
+        for kind in [MemberKind::Faces, MemberKind::Users] {
             if step.is_none() && !changes.iter().any(|change| concerns(change, kind)) {
                 continue;
             }
@@ -77,8 +77,8 @@ impl Members {
 
     pub fn forget_collection(&self, collection: CollectionKey) {
         let mut members = self.lock();
-        members.remove(&(collection, Kind::Faces));
-        members.remove(&(collection, Kind::Users));
+        members.remove(&(collection, MemberKind::Faces));
+        members.remove(&(collection, MemberKind::Users));
     }
 
     /// Forgets an index, unless another has taken its place.
@@ -127,16 +127,16 @@ impl Members {
     }
 }
 
-fn concerns(change: &Change, kind: Kind) -> bool {
+fn concerns(change: &Change, kind: MemberKind) -> bool {
     match change {
-        Change::FacesAdded { .. } | Change::FacesRemoved { .. } => kind == Kind::Faces,
-        Change::UserFaces { .. } | Change::UserRemoved { .. } => kind == Kind::Users,
+        Change::FacesAdded { .. } | Change::FacesRemoved { .. } => kind == MemberKind::Faces,
+        Change::UserFaces { .. } | Change::UserRemoved { .. } => kind == MemberKind::Users,
         Change::CollectionDropped { .. } => true,
     }
 }
 
 /// What a change does to the index of a kind.
-fn edits(change: &Change, kind: Kind) -> Vec<Edit> {
+fn edits(change: &Change, kind: MemberKind) -> Vec<Edit> {
     if !concerns(change, kind) {
         return Vec::new();
     }

@@ -49,7 +49,7 @@ pub enum SearchError {
 
 /// What of a collection is searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum MemberKind {
     /// Single faces.
     Faces,
     /// Users, each by one vector made of its faces.
@@ -98,7 +98,7 @@ impl Gallery {
     pub async fn search(
         &self,
         collection: &Collection,
-        kind: Kind,
+        kind: MemberKind,
         vector: &[f32],
         min_cosine: f32,
         k: usize,
@@ -117,7 +117,7 @@ impl Gallery {
     pub async fn vector(
         &self,
         collection: &Collection,
-        kind: Kind,
+        kind: MemberKind,
         row: i64,
     ) -> Result<Option<Vec<f32>>, SearchError> {
         let index = self.index(collection, kind).await?;
@@ -125,7 +125,7 @@ impl Gallery {
     }
 
     /// Vectors of a collection that are in memory.
-    pub fn vectors_of(&self, collection: CollectionKey, kind: Kind) -> usize {
+    pub fn vectors_of(&self, collection: CollectionKey, kind: MemberKind) -> usize {
         let index = self.members.lock().get(&(collection, kind)).and_then(Member::ready);
         index.and_then(|index| index.arena().map(|arena| arena.len())).unwrap_or_default()
     }
@@ -151,7 +151,7 @@ impl Gallery {
     async fn index(
         &self,
         collection: &Collection,
-        kind: Kind,
+        kind: MemberKind,
     ) -> Result<Option<Arc<Index>>, SearchError> {
         let key = (collection.key, kind);
         for _ in 0..MOST_LOADS {

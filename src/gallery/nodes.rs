@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::Kind;
+use super::MemberKind;
 use super::index::{Edit, Index};
 use super::members::{Key, Members};
 use lookalike_store::{CollectionKey, Revision, StoreResult, VectorSource};
@@ -32,11 +32,11 @@ pub async fn catch_up(
         // An index that is ahead, of a look-up that was a moment earlier, is asked for too: that its
         // state is one which the collection had shows that it is not of a lost history.
         let since = match kind {
-            Kind::Faces => source.faces_since(collection, at).await?.map(|since| {
+            MemberKind::Faces => source.faces_since(collection, at).await?.map(|since| {
                 let edits = since.rows.into_iter().map(|(row, face)| Edit::face(row, face));
                 (since.to, edits.collect())
             }),
-            Kind::Users => source.users_since(collection, at).await?.map(|since| {
+            MemberKind::Users => source.users_since(collection, at).await?.map(|since| {
                 let edits = since.rows.into_iter();
                 let edits = edits.map(|(row, faces)| Edit::user(row, &faces.unwrap_or_default()));
                 (since.to, edits.collect())

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::Kind;
+use super::MemberKind;
 use lookalike_store::Collection;
 
 /// How often a long load says how far it is.
@@ -11,7 +11,7 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(2);
 /// How far the load of a collection is.
 pub struct Progress {
     collection: String,
-    kind: Kind,
+    kind: MemberKind,
     count: u64,
     /// As the collection was when the load began, users without faces included.
     total: u64,
@@ -21,11 +21,11 @@ pub struct Progress {
 
 impl Progress {
     /// Begins now.
-    pub fn new(collection: Collection, kind: Kind) -> Self {
+    pub fn new(collection: Collection, kind: MemberKind) -> Self {
         let now = Instant::now();
         let total = match kind {
-            Kind::Faces => collection.face_count,
-            Kind::Users => collection.user_count,
+            MemberKind::Faces => collection.face_count,
+            MemberKind::Users => collection.user_count,
         };
         Self { collection: collection.name, kind, count: 0, total, began: now, reported: now }
     }

@@ -45,11 +45,11 @@ pub enum SourceError {
 /// Fetches images by bucket and name. It has no `Debug`, since that of the S3 client shows the
 /// secret key.
 pub struct ImageSource {
-    kind: Kind,
+    backend: Backend,
     room: Room,
 }
 
-enum Kind {
+enum Backend {
     None,
     Folder(Folder),
     S3(Arc<S3>),
@@ -59,25 +59,25 @@ impl ImageSource {
     /// Sets up a location; reads the `AWS_*` environment where it is S3.
     pub fn open(location: &S3Location) -> Result<Self, SourceError> {
         let s3 = |builder| S3::open(builder).map_err(SourceError::Client);
-        let kind = match location {
-            S3Location::None => Kind::None,
+        let backend = match location {
+            S3Location::None => Backend::None,
             S3Location::Folder(folder) => Folder::open(folder)
-                .map(Kind::Folder)
+                .map(Backend::Folder)
                 .map_err(|source| SourceError::Folder { folder: folder.clone(), source })?,
-            S3Location::Aws => Kind::S3(Arc::new(s3(AmazonS3Builder::from_env())?)),
+            S3Location::Aws => Backend::S3(Arc::new(s3(AmazonS3Builder::from_env())?)),
             S3Location::Endpoint(url) => {
                 let builder = AmazonS3Builder::from_env();
                 let builder = builder.with_config(AmazonS3ConfigKey::S3Endpoint, url);
-                Kind::S3(Arc::new(s3(builder)?))
+                Backend::S3(Arc::new(s3(builder)?))
             }
         };
-        Ok(Self::of(kind))
+        Ok(Self::of(backend))
     }
 
     /// Asks an endpoint for an answer, and warns in the log if there is none. The server starts
     /// meanwhile: the endpoint may come up later.
     pub fn probe(&self) {
-        let Kind::S3(s3) = &self.kind else { return };
+        let Backend::S3(s3) = &self.backend else { return };
         let s3 = Arc::clone(s3);
         tokio::spawn(async move {
             if let Err(error) = s3.probe().await {
@@ -96,8 +96,8 @@ impl ImageSource {
         Self { room: Room::of(units), ..self }
     }
 
-    fn of(kind: Kind) -> Self {
-        Self { kind, room: Room::default() }
+    fn of(backend: Backend) -> Self {
+        Self { backend, room: Room::default() }
     }
 
     /// The bytes of an object, of this version if one is given; fails at once when too many others
@@ -125,11 +125,11 @@ impl ImageSource {
     ) -> Result<ImageBytes, ObjectError> {
         check_names(bucket, name)?;
         let mut arriving = self.room.arriving();
-        match &self.kind {
-            Kind::None => return Err(ObjectError::NotConfigured),
-            Kind::Folder(_) if version.is_some() => return Err(ObjectError::NoVersions),
-            Kind::Folder(folder) => folder.read(bucket, name, &mut arriving).await?,
-            Kind::S3(s3) => s3.read(bucket, name, version, &mut arriving).await?,
+        match &self.backend {
+            Backend::None => return Err(ObjectError::NotConfigured),
+            Backend::Folder(_) if version.is_some() => return Err(ObjectError::NoVersions),
+            Backend::Folder(folder) => folder.read(bucket, name, &mut arriving).await?,
+            Backend::S3(s3) => s3.read(bucket, name, version, &mut arriving).await?,
         }
         Ok(arriving.finish())
     }

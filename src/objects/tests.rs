@@ -84,7 +84,7 @@ async fn s3_server() -> (ImageSource, Log) {
         .with_secret_access_key("hush")
         .with_token("session")
         .with_region("eu-west-1");
-    (ImageSource::of(Kind::S3(Arc::new(S3::open(builder).expect("a client")))), log)
+    (ImageSource::of(Backend::S3(Arc::new(S3::open(builder).expect("a client")))), log)
 }
 
 /// An object that is a text.
@@ -172,7 +172,7 @@ async fn an_unreachable_endpoint_is_our_failure() {
         .with_secret_access_key("b");
     let s3 = Arc::new(S3::open(builder).expect("a client"));
     assert!(s3.probe().await.expect_err("nobody listens").is_connect());
-    let source = ImageSource::of(Kind::S3(s3));
+    let source = ImageSource::of(Backend::S3(s3));
     assert_eq!(refusal(&source, "a.jpg", None).await.0, InternalServerError);
 }
 

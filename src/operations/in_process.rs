@@ -22,7 +22,7 @@ pub async fn call_in_process(
         app: Arc::clone(app),
         tenant: tenant.clone(),
         findings: Arc::default(),
-        place: Mutex::default(),
+        admission: Mutex::default(),
     };
     Rekognition::dispatch(operation, Call { context, input }).await
 }

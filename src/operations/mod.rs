@@ -22,7 +22,7 @@ use lookalike_store::Tenant;
 use tracing::Span;
 
 use crate::app::App;
-use crate::door::Place;
+use crate::door::Admission;
 use crate::faults::Target;
 use crate::forward::Forward;
 use crate::telemetry::{Findings, traces};
@@ -48,9 +48,9 @@ macro_rules! operations {
                 &[$( <$resource::$module::$operation as Operation>::NAME ),*];
             type Context = Context;
             type Findings = Findings;
-            type Place = Place;
+            type Admission = Admission;
 
-            async fn enter(&self, operation: &str) -> ApiResult<Option<Place>> {
+            async fn enter(&self, operation: &str) -> ApiResult<Option<Admission>> {
                 let has_image =
                     Self::OPERATIONS.contains(&operation) && Self::max_body_bytes(operation) == IMAGE_BODY_BYTES;
                 if has_image { self.app.door.enter().await.map(Some) } else { Ok(None) }
@@ -60,14 +60,14 @@ macro_rules! operations {
                 &self,
                 caller: Caller,
                 findings: &Arc<Findings>,
-                place: Option<Place>,
+                admission: Option<Admission>,
             ) -> Context {
                 let Caller { account, region, .. } = caller;
                 Context {
                     app: Arc::clone(&self.app),
                     tenant: Tenant { account, region },
                     findings: Arc::clone(findings),
-                    place: Mutex::new(place),
+                    admission: Mutex::new(admission),
                 }
             }
 

@@ -20,7 +20,7 @@ pub struct Image {
 
 /// The one place that the bytes of an image come from.
 #[derive(Debug)]
-pub enum Place {
+pub enum ImageLocation {
     Request(Bytes),
     S3 { bucket: S3Bucket, name: S3ObjectName, version: Option<S3ObjectVersion> },
 }
@@ -28,11 +28,11 @@ pub enum Place {
 impl Image {
     /// Where the bytes are: in the request, or else in the object that it names. Refuses both,
     /// neither, and half an object.
-    pub fn place(self) -> ApiResult<Place> {
+    pub fn location(self) -> ApiResult<ImageLocation> {
         match (self.bytes, self.s3_object) {
-            (Some(Blob(bytes)), None) => Ok(Place::Request(bytes)),
+            (Some(Blob(bytes)), None) => Ok(ImageLocation::Request(bytes)),
             (None, Some(S3Object { bucket: Some(bucket), name: Some(name), version })) => {
-                Ok(Place::S3 { bucket, name, version })
+                Ok(ImageLocation::S3 { bucket, name, version })
             }
             (None, Some(_)) => Err(ApiError::new(
                 ErrorCode::InvalidS3ObjectException,

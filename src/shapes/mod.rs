@@ -3,5 +3,5 @@
 mod image;
 mod members;
 
-pub use image::{Image, Place, S3Object};
+pub use image::{Image, ImageLocation, S3Object};
 pub use members::*;

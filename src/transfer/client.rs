@@ -8,7 +8,7 @@ use reqwest::{Body, Client, RequestBuilder, Response, Url};
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::command::{Place, Source};
+use super::command::{ServerOrFolder, Source};
 use super::format::{FACES_HEADER, Imported};
 use super::{ImportOptions, Selection};
 
@@ -40,7 +40,10 @@ struct ImportedBody {
 }
 
 /// Asks for an export; the body of the answer is that.
-pub(super) async fn export(place: &Place, selection: &Selection) -> Result<Response, ClientError> {
+pub(super) async fn export(
+    place: &ServerOrFolder,
+    selection: &Selection,
+) -> Result<Response, ClientError> {
     let Selection { account, region, collection } = selection;
     let query = [("account", account), ("region", region), ("collection", collection)];
     let url = url(place, "export", &query);
@@ -60,7 +63,7 @@ pub(super) async fn next_piece(answer: &mut Response) -> Result<Option<Bytes>, C
 
 /// Sends an export.
 pub(super) async fn import(
-    place: &Place,
+    place: &ServerOrFolder,
     options: &ImportOptions,
     source: Source,
 ) -> Result<Vec<Imported>, ClientError> {
@@ -79,7 +82,7 @@ pub(super) async fn import(
     Ok(body.collections)
 }
 
-fn url(place: &Place, route: &str, query: &[(&str, &Option<String>)]) -> Url {
+fn url(place: &ServerOrFolder, route: &str, query: &[(&str, &Option<String>)]) -> Url {
     let mut url = place.server.clone();
     url.set_path(&format!("{}/_lookalike/{route}", url.path().trim_end_matches('/')));
     let stated = query.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
@@ -96,7 +99,11 @@ fn client(url: &Url) -> Result<Client, ClientError> {
         .map_err(|error| ClientError::Silent(url.clone(), error))
 }
 
-async fn send(place: &Place, url: Url, request: RequestBuilder) -> Result<Response, ClientError> {
+async fn send(
+    place: &ServerOrFolder,
+    url: Url,
+    request: RequestBuilder,
+) -> Result<Response, ClientError> {
     let request = match &place.admin_token {
         Some(token) => request.bearer_auth(token),
         None => request,

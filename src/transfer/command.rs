@@ -25,7 +25,7 @@ const LAST_LINE: usize = 1024;
 
 /// A running server, or the folder of a stopped one.
 #[derive(Debug, Clone, Args)]
-pub struct Place {
+pub struct ServerOrFolder {
     /// URL of the running server.
     #[arg(
         long,
@@ -60,7 +60,7 @@ pub struct ExportCommand {
     #[arg(long)]
     force: bool,
     #[command(flatten)]
-    place: Place,
+    place: ServerOrFolder,
 }
 
 /// Read collections from a file.
@@ -81,7 +81,7 @@ pub struct ImportCommand {
     #[arg(long)]
     replace: bool,
     #[command(flatten)]
-    place: Place,
+    place: ServerOrFolder,
     /// With --data: folder of model packs, looked at before those of the installation.
     #[arg(long, env = "LOOKALIKE_MODELS", default_value_os_t = Installation::find().models())]
     models: PathBuf,

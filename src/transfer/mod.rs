@@ -11,7 +11,9 @@ mod reader;
 mod tests;
 
 pub use checks::check_tenant;
-pub use command::{ExportCommand, ImportCommand, Place, TransferError, run_export, run_import};
+pub use command::{
+    ExportCommand, ImportCommand, ServerOrFolder, TransferError, run_export, run_import,
+};
 pub use export::{ExportError, Selected, Selection, export, select};
 pub use format::Imported;
 pub use import::{ImportError, ImportOptions, import};

@@ -23,7 +23,7 @@ pub struct Invocation<'a, S: Service> {
     body: Held<'a>,
     record: &'a mut Record,
     findings: &'a Arc<S::Findings>,
-    place: Option<S::Place>,
+    admission: Option<S::Admission>,
 }
 
 impl<'a, S: Service> Invocation<'a, S> {
@@ -34,9 +34,9 @@ impl<'a, S: Service> Invocation<'a, S> {
         body: Held<'a>,
         record: &'a mut Record,
         findings: &'a Arc<S::Findings>,
-        place: Option<S::Place>,
+        admission: Option<S::Admission>,
     ) -> Self {
-        Self { front, operation, parts, body, record, findings, place }
+        Self { front, operation, parts, body, record, findings, admission }
     }
 }
 
@@ -44,7 +44,7 @@ impl<S: Service> OperationVisitor<S::Context> for Invocation<'_, S> {
     type Answer = Reply;
 
     async fn visit<O: Operation<Context = S::Context>>(self) -> ApiResult<Reply> {
-        let Self { front, parts, body, record, findings, place, .. } = self;
+        let Self { front, parts, body, record, findings, admission, .. } = self;
         let body_bytes = body.bytes.len();
         let (input, caller) = off_the_async_threads(body_bytes, || {
             let input: O::Input = parse(&body.bytes)?;
@@ -59,14 +59,15 @@ impl<S: Service> OperationVisitor<S::Context> for Invocation<'_, S> {
             caller.authorize(other, input.resource())?;
         }
         front.rates.admit(O::NAME, Instant::now())?;
-        let (admitted, place) = hold_while(front.service.admit(O::NAME, &caller), place).await;
+        let (admitted, admission) =
+            hold_while(front.service.admit(O::NAME, &caller), admission).await;
         admitted?;
         off_the_async_threads(body_bytes, || {
             let mut violations = Violations::default();
             input.check(&mut violations);
             violations.into_result()
         })?;
-        let output = O::run(&front.service.context(caller, findings, place), input)
+        let output = O::run(&front.service.context(caller, findings, admission), input)
             .await
             .map_err(Into::into)?;
         serde_json::to_vec(&output).map(Reply::Output).map_err(ApiError::internal)

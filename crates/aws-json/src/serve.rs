@@ -98,21 +98,21 @@ async fn answer<S: Service>(
         body::refuse(&parts.headers, body);
         return Reply::Error(refusal);
     }
-    let place = match front.service.enter(&operation).await {
-        Ok(place) => place,
+    let admission = match front.service.enter(&operation).await {
+        Ok(admission) => admission,
         Err(refusal) => {
             body::refuse(&parts.headers, body);
             return Reply::Error(refusal);
         }
     };
     let read = front.bodies.read(&parts.headers, body, S::max_body_bytes(&operation));
-    let (body, place) = hold_while(read, place).await;
+    let (body, admission) = hold_while(read, admission).await;
     let body = match body {
         Ok(body) => body,
         Err(refusal) => return refusal.into(),
     };
     record.body_bytes = body.bytes.len();
-    let invocation = Invocation::new(front, &operation, parts, body, record, findings, place);
+    let invocation = Invocation::new(front, &operation, parts, body, record, findings, admission);
     S::dispatch(&operation, invocation).await.unwrap_or_else(Reply::Error)
 }
 
@@ -120,13 +120,13 @@ async fn answer<S: Service>(
 /// no others out.
 pub(crate) async fn hold_while<T, P>(
     read: impl Future<Output = T>,
-    place: Option<P>,
+    admission: Option<P>,
 ) -> (T, Option<P>) {
     let mut read = pin!(read);
     match timeout(ARRIVAL, &mut read).await {
-        Ok(body) => (body, place),
+        Ok(body) => (body, admission),
         Err(_) => {
-            drop(place);
+            drop(admission);
             (read.await, None)
         }
     }

@@ -68,19 +68,21 @@ pub trait Service: Send + Sync + Sized + 'static {
     type Findings: Default + Send + Sync;
 
     /// What a request holds from before its body is read until its operation gives it up.
-    type Place: Send + Sync;
+    type Admission: Send + Sync;
 
     /// Lets a request in before its body is read, or refuses it where too many are inside. Its
     /// place is given up again if the body is slow to arrive.
-    fn enter(&self, operation: &str)
-    -> impl Future<Output = ApiResult<Option<Self::Place>>> + Send;
+    fn enter(
+        &self,
+        operation: &str,
+    ) -> impl Future<Output = ApiResult<Option<Self::Admission>>> + Send;
 
     /// The context of one request, whose operation adds to `findings`.
     fn context(
         &self,
         caller: Caller,
         findings: &Arc<Self::Findings>,
-        place: Option<Self::Place>,
+        admission: Option<Self::Admission>,
     ) -> Self::Context;
 
     /// The span that traces a request, where somebody traces.

@@ -161,7 +161,7 @@ pub struct FaceAttributes {
 
 /// One analysed face.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Face {
+pub struct AnalyzedFace {
     /// What the detector gives: the face from forehead to chin, taller than wide when frontal, not
     /// clamped to the image.
     pub bounding_box: BoundingBox,

@@ -4,7 +4,7 @@
 use image::imageops;
 use serde::Deserialize;
 
-use crate::image::Image;
+use crate::image::DecodedImage;
 use crate::testing::{default_pack, init_runtime, picture};
 use crate::{Detection, Networks, Point, Vision, VisionOptions};
 
@@ -25,7 +25,7 @@ struct Golden {
     vector: Vec<f32>,
 }
 
-fn turned(name: &str, quarters: u32) -> Image {
+fn turned(name: &str, quarters: u32) -> DecodedImage {
     let mut image = picture(name);
     for _ in 0..quarters {
         image.pixels = imageops::rotate90(&image.pixels);

@@ -36,7 +36,8 @@ pub use calibration::Calibration;
 pub use detector::Detection;
 pub use embedder::Embedding;
 pub use face::{
-    Emotion, EyeDirection, Face, FaceAttributes, LANDMARK_TYPES, Landmark, Landmarks, Pose, Quality,
+    AnalyzedFace, Emotion, EyeDirection, FaceAttributes, LANDMARK_TYPES, Landmark, Landmarks, Pose,
+    Quality,
 };
 pub use geometry::{BoundingBox, Point, Rect, SimilarityTransform};
 pub use networks::Networks;

@@ -6,12 +6,12 @@ use super::aligner::{Aligner, Template};
 use super::analyzer::{Analysis, Analyzer};
 use super::detector::{Detection, Detector};
 use super::embedder::{Embedder, Embedding};
-use super::face::{Face, Landmarks};
+use super::face::{AnalyzedFace, Landmarks};
 use super::geometry::BoundingBox;
 use super::pack::Alignment;
 use super::verifier::{Verifier, once_each};
 use super::{Pack, QualityFilter, VisionError, pose, quality, stage};
-use crate::image::Image;
+use crate::image::DecodedImage;
 
 /// The bytes of a pack's networks, already checked against their SHA-256.
 pub(crate) struct ModelBytes {
@@ -76,7 +76,7 @@ impl Networks {
     }
 
     /// All faces of an image, each once, largest box area first.
-    pub fn detect(&mut self, image: &Image) -> Result<Vec<Detection>, VisionError> {
+    pub fn detect(&mut self, image: &DecodedImage) -> Result<Vec<Detection>, VisionError> {
         let _stage = stage::detect().entered();
         let mut found = self.detector.detect(&image.pixels)?;
         found = self.verify(image, found)?;
@@ -97,7 +97,7 @@ impl Networks {
     /// verifier.
     fn verify(
         &mut self,
-        image: &Image,
+        image: &DecodedImage,
         mut found: Vec<Detection>,
     ) -> Result<Vec<Detection>, VisionError> {
         let Some(verifier) = &mut self.verifier else { return Ok(found) };
@@ -111,9 +111,9 @@ impl Networks {
     /// landmarks, pose estimated from them, no attributes.
     pub fn analyze(
         &mut self,
-        image: &Image,
+        image: &DecodedImage,
         faces: &[Detection],
-    ) -> Result<Vec<Face>, VisionError> {
+    ) -> Result<Vec<AnalyzedFace>, VisionError> {
         let _stage = stage::analyze().entered();
         let analyses = match &mut self.analyzer {
             Some(analyzer) => analyzer
@@ -127,14 +127,19 @@ impl Networks {
         Ok(faces.map(|(face, analysis)| self.describe(image, face, analysis)).collect())
     }
 
-    fn describe(&mut self, image: &Image, face: &Detection, analysis: Option<Analysis>) -> Face {
+    fn describe(
+        &mut self,
+        image: &DecodedImage,
+        face: &Detection,
+        analysis: Option<Analysis>,
+    ) -> AnalyzedFace {
         let size = image.pixels.dimensions();
         let crop = self.aligner.crop(&image.pixels, face, &self.quality_template);
         let (landmarks, pose, attributes) = match analysis {
             Some(analysis) => (analysis.landmarks, analysis.pose, Some(analysis.attributes)),
             None => (basic_landmarks(face, size), pose::estimate(&face.landmarks), None),
         };
-        Face {
+        AnalyzedFace {
             bounding_box: BoundingBox::of(&face.bounding_box, size),
             confidence: face.confidence,
             landmarks,
@@ -147,7 +152,7 @@ impl Networks {
     /// An embedding of each face, in the order given.
     pub fn embed(
         &mut self,
-        image: &Image,
+        image: &DecodedImage,
         faces: &[&Detection],
     ) -> Result<Vec<Embedding>, VisionError> {
         let _stage = stage::embed().entered();

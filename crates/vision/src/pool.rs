@@ -230,7 +230,7 @@ mod tests {
     #[tokio::test]
     async fn a_face_is_found_and_recognized() {
         let examples = examples();
-        let embed = |image: crate::image::Image| {
+        let embed = |image: crate::image::DecodedImage| {
             examples.vision.run(move |networks| {
                 let faces = networks.detect(&image).expect("detects");
                 assert_eq!(faces.len(), 1, "one face a picture");

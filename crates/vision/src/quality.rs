@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::aligner::Crop;
-use super::face::{Face, Quality};
+use super::face::{AnalyzedFace, Quality};
 use super::piecewise::Piecewise;
 
 /// The part of an aligned 112-pixel crop that is face and not background, as fractions of its side.
@@ -177,7 +177,7 @@ impl QualityScale {
 /// Why `filter` refuses a face in an image of `image_size` (width, height) pixels; empty if it
 /// passes.
 #[allow(clippy::cast_precision_loss, reason = "sides are at most 10,000")]
-pub fn reasons(face: &Face, image_size: (u32, u32), filter: QualityFilter) -> Vec<Reason> {
+pub fn reasons(face: &AnalyzedFace, image_size: (u32, u32), filter: QualityFilter) -> Vec<Reason> {
     let Some(bar) = filter.bar() else { return Vec::new() };
     let (width, height) = (image_size.0 as f32, image_size.1 as f32);
     let pixels = (face.bounding_box.width * width).max(face.bounding_box.height * height);
@@ -267,8 +267,8 @@ mod tests {
         assert!((got - expected).abs() < 0.01, "{got} {expected}");
     }
 
-    fn good_face() -> Face {
-        Face {
+    fn good_face() -> AnalyzedFace {
+        AnalyzedFace {
             bounding_box: BoundingBox { width: 0.3, height: 0.4, left: 0.3, top: 0.3 },
             confidence: 99.9,
             landmarks: Landmarks::new([]),
@@ -295,7 +295,7 @@ mod tests {
 
     #[test]
     fn each_fault_has_its_reason() {
-        let fault = |spoil: fn(&mut Face), size| {
+        let fault = |spoil: fn(&mut AnalyzedFace), size| {
             let mut face = good_face();
             spoil(&mut face);
             assert_eq!(reasons(&face, size, QualityFilter::None), []);
@@ -309,7 +309,7 @@ mod tests {
         );
         assert_eq!(fault(|face| face.quality.sharpness = 3.0, (640, 480)), [Reason::LowSharpness]);
         assert_eq!(fault(|face| face.confidence = 60.0, (640, 480)), [Reason::LowConfidence]);
-        let tiny: fn(&mut Face) = |face| {
+        let tiny: fn(&mut AnalyzedFace) = |face| {
             face.bounding_box = BoundingBox { width: 0.01, height: 0.01, left: 0.1, top: 0.1 }
         };
         assert_eq!(fault(tiny, (4000, 3000)), [Reason::SmallBoundingBox]);

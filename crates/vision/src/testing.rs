@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use tempfile::TempDir;
 
 use super::{Pack, Vision, VisionOptions, runtime};
-use crate::image::{Image, decode};
+use crate::image::{DecodedImage, decode};
 
 /// A path in the repository.
 fn repository(path: &str) -> PathBuf {
@@ -27,7 +27,7 @@ pub(crate) fn init_runtime() {
 }
 
 /// One of the example faces of the repository.
-pub(crate) fn picture(name: &str) -> Image {
+pub(crate) fn picture(name: &str) -> DecodedImage {
     let file = fs::read(repository("examples/faces").join(name)).expect("an example");
     decode(&file).expect("a sound JPEG")
 }
@@ -55,9 +55,9 @@ fn pack_without_analyzer() -> (TempDir, Pack) {
 /// default pack without its analyzer on one worker.
 pub(crate) struct Examples {
     pub vision: Vision,
-    pub ana: Image,
-    pub ana_again: Image,
-    pub ben: Image,
+    pub ana: DecodedImage,
+    pub ana_again: DecodedImage,
+    pub ben: DecodedImage,
 }
 
 /// Loaded once for all tests: without optimization a JPEG takes long.

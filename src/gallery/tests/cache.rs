@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 
-use crate::gallery::{Gallery, Kind, SearchError};
+use crate::gallery::{Gallery, MemberKind, SearchError};
 use lookalike_search::testing::{ids, scattered};
 use lookalike_search::user_vector;
 use lookalike_store::{
@@ -136,7 +136,13 @@ impl World {
         self.write(Change::FacesRemoved { collection: COLLECTION, rows: vec![row] });
     }
 
-    async fn search(&self, kind: Kind, vector: &[f32], min_cosine: f32, k: usize) -> Vec<i64> {
+    async fn search(
+        &self,
+        kind: MemberKind,
+        vector: &[f32],
+        min_cosine: f32,
+        k: usize,
+    ) -> Vec<i64> {
         ids(&self
             .gallery
             .search(&looked_up(COLLECTION), kind, vector, min_cosine, k)
@@ -175,7 +181,7 @@ async fn eight_writers_leave_no_face_lost_doubled_or_behind() {
                         }
                         // Vectors are distinct, and a vector's cosine with itself is 1 up to
                         // rounding.
-                        let found = world.search(Kind::Faces, vector, 0.999, 9).await;
+                        let found = world.search(MemberKind::Faces, vector, 0.999, 9).await;
                         assert_eq!(
                             found,
                             if present { vec![] } else { vec![row] },
@@ -189,7 +195,7 @@ async fn eight_writers_leave_no_face_lost_doubled_or_behind() {
             client.await.unwrap();
         }
         let model: Vec<i64> = shelf.faces.lock().unwrap().keys().copied().collect();
-        let mut found = world.search(Kind::Faces, &vectors[0], -1.0, usize::MAX).await;
+        let mut found = world.search(MemberKind::Faces, &vectors[0], -1.0, usize::MAX).await;
         found.sort_unstable();
         assert_eq!(found, model);
         assert_eq!(world.gallery.size().vectors, model.len());
@@ -208,14 +214,14 @@ async fn users_follow_their_faces() {
     };
     world.write(faces(1, &vectors[..2]));
     let of_two = user_vector(&vectors[..2]).unwrap();
-    assert_eq!(world.search(Kind::Users, &of_two, 0.999, 5).await, [1]);
+    assert_eq!(world.search(MemberKind::Users, &of_two, 0.999, 5).await, [1]);
     world.write(faces(2, &vectors[2..3]));
     world.write(faces(1, &vectors[..1]));
-    assert_eq!(world.search(Kind::Users, &vectors[2], 0.999, 5).await, [2]);
-    assert_eq!(world.search(Kind::Users, &vectors[0], 0.999, 5).await, [1]);
+    assert_eq!(world.search(MemberKind::Users, &vectors[2], 0.999, 5).await, [2]);
+    assert_eq!(world.search(MemberKind::Users, &vectors[0], 0.999, 5).await, [1]);
     world.write(faces(2, &[]));
     world.write(Change::UserRemoved { collection: COLLECTION, user: 1 });
-    assert!(world.search(Kind::Users, &vectors[2], -1.0, 5).await.is_empty());
+    assert!(world.search(MemberKind::Users, &vectors[2], -1.0, 5).await.is_empty());
 }
 
 #[tokio::test]
@@ -225,11 +231,11 @@ async fn a_dropped_collection_is_gone_and_gives_its_memory_back() {
     for (row, vector) in (0i64..).zip(&vectors) {
         world.add(row, vector);
     }
-    assert_eq!(world.search(Kind::Faces, &vectors[3], 0.999, 5).await, [3]);
+    assert_eq!(world.search(MemberKind::Faces, &vectors[3], 0.999, 5).await, [3]);
     assert!(world.gallery.size().bytes > 0);
     world.write(Change::CollectionDropped { collection: COLLECTION });
     assert_eq!(world.gallery.size(), crate::gallery::GallerySize::default());
-    for kind in [Kind::Faces, Kind::Users] {
+    for kind in [MemberKind::Faces, MemberKind::Users] {
         assert!(world.search(kind, &vectors[3], -1.0, 5).await.is_empty());
     }
     assert_eq!(
@@ -246,9 +252,9 @@ async fn a_failed_load_is_tried_again() {
     world.add(1, &vectors[0]);
     world.shelf.failures.store(1, Relaxed);
     let failed =
-        world.gallery.search(&looked_up(COLLECTION), Kind::Faces, &vectors[0], 0.0, 1).await;
+        world.gallery.search(&looked_up(COLLECTION), MemberKind::Faces, &vectors[0], 0.0, 1).await;
     assert!(matches!(failed, Err(SearchError::Load(_))));
-    assert_eq!(world.search(Kind::Faces, &vectors[0], 0.0, 1).await, [1]);
+    assert_eq!(world.search(MemberKind::Faces, &vectors[0], 0.0, 1).await, [1]);
 }
 
 #[tokio::test]
@@ -259,7 +265,7 @@ async fn what_was_not_searched_for_long_makes_room() {
     let gallery = Gallery::new(Arc::clone(&shelf) as Arc<dyn VectorSource>, 2).unwrap();
     let search = async |gallery: &Gallery, key| {
         ids(&gallery
-            .search(&looked_up(CollectionKey(key)), Kind::Faces, &vectors[3], 0.999, 1)
+            .search(&looked_up(CollectionKey(key)), MemberKind::Faces, &vectors[3], 0.999, 1)
             .await
             .unwrap())
     };
@@ -289,17 +295,17 @@ async fn what_was_not_searched_for_long_makes_room() {
 async fn a_panic_in_memory_is_mended_from_the_store() {
     let vectors = scattered(2, DIMENSION);
     let world = World::over(Arc::default());
-    assert!(world.search(Kind::Faces, &vectors[0], -1.0, 5).await.is_empty());
+    assert!(world.search(MemberKind::Faces, &vectors[0], -1.0, 5).await.is_empty());
     // More components than an arena takes: it panics on the first of them.
     world.add(1, &vec![0.001; 1 << 20]);
     world.add(2, &vectors[0]);
     let broken =
-        world.gallery.search(&looked_up(COLLECTION), Kind::Faces, &vectors[0], 0.0, 1).await;
+        world.gallery.search(&looked_up(COLLECTION), MemberKind::Faces, &vectors[0], 0.0, 1).await;
     assert!(matches!(broken, Err(SearchError::Abandoned(_))), "{broken:?}");
     world.remove(1);
-    assert_eq!(world.search(Kind::Faces, &vectors[0], 0.999, 5).await, [2]);
+    assert_eq!(world.search(MemberKind::Faces, &vectors[0], 0.999, 5).await, [2]);
     world.add(3, &vectors[1]);
-    assert_eq!(world.search(Kind::Faces, &vectors[1], 0.999, 5).await, [3]);
+    assert_eq!(world.search(MemberKind::Faces, &vectors[1], 0.999, 5).await, [3]);
 }
 
 #[tokio::test]
@@ -307,6 +313,7 @@ async fn a_query_of_another_dimension_is_refused() {
     let world = World::over(Arc::default());
     let vectors = scattered(1, DIMENSION);
     world.add(1, &vectors[0]);
-    let refused = world.gallery.search(&looked_up(COLLECTION), Kind::Faces, &[1.0], 0.0, 1).await;
+    let refused =
+        world.gallery.search(&looked_up(COLLECTION), MemberKind::Faces, &[1.0], 0.0, 1).await;
     assert!(matches!(refused, Err(SearchError::Vector(_))));
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 
-use crate::gallery::{Gallery, Kind};
+use crate::gallery::{Gallery, MemberKind};
 use lookalike_search::testing::{ids, scattered};
 use lookalike_store::{
     Collection, CollectionKey, FaceVisitor, PackId, Revision, Since, StoreResult, UserVisitor,
@@ -90,7 +90,7 @@ impl VectorSource for Ledger {
 }
 
 async fn found(gallery: &Gallery, collection: &Collection, probe: &[f32]) -> Vec<i64> {
-    ids(&gallery.search(collection, Kind::Faces, probe, 0.999, 5).await.unwrap())
+    ids(&gallery.search(collection, MemberKind::Faces, probe, 0.999, 5).await.unwrap())
 }
 
 #[tokio::test]

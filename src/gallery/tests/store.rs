@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use uuid::Uuid;
 
-use crate::gallery::{Gallery, Kind};
+use crate::gallery::{Gallery, MemberKind};
 use lookalike_search::testing::scattered;
 use lookalike_search::{Hit, cosine, user_vector};
 use lookalike_store::Tenant;
@@ -52,7 +52,7 @@ impl World {
         *self.gallery.write().unwrap_or_else(PoisonError::into_inner) = gallery_over(&self.store);
     }
 
-    async fn search(&self, kind: Kind, probe: &[f32], k: usize) -> Vec<Hit> {
+    async fn search(&self, kind: MemberKind, probe: &[f32], k: usize) -> Vec<Hit> {
         let gallery = Arc::clone(&self.gallery.read().unwrap_or_else(PoisonError::into_inner));
         gallery.search(&self.collection, kind, probe, -1.0, k).await.unwrap()
     }
@@ -77,12 +77,12 @@ struct Reference {
 }
 
 impl Reference {
-    fn vectors(&self, kind: Kind) -> BTreeMap<i64, Vec<f32>> {
+    fn vectors(&self, kind: MemberKind) -> BTreeMap<i64, Vec<f32>> {
         match kind {
-            Kind::Faces => {
+            MemberKind::Faces => {
                 self.faces.iter().map(|(row, (_, vector))| (*row, vector.clone())).collect()
             }
-            Kind::Users => {
+            MemberKind::Users => {
                 let vectors = |rows: &BTreeSet<i64>| {
                     rows.iter().map(|row| self.faces[row].1.clone()).collect::<Vec<_>>()
                 };
@@ -110,9 +110,9 @@ impl Reference {
 
     /// Compares answers with what is there: of these rows an answer holds just those, as far down
     /// as it reaches.
-    async fn check(&self, world: &World, kind: Kind) {
+    async fn check(&self, world: &World, kind: MemberKind) {
         let vectors = self.vectors(kind);
-        let rows = if kind == Kind::Faces { &self.face_rows } else { &self.user_rows };
+        let rows = if kind == MemberKind::Faces { &self.face_rows } else { &self.user_rows };
         for (probe_row, probe) in vectors.iter().take(1).chain(vectors.iter().next_back()) {
             let mut ranked: Vec<Hit> = vectors
                 .iter()
@@ -233,7 +233,7 @@ impl Task {
                 2 => self.disassociate().await,
                 _ => self.delete_user().await,
             }
-            for kind in [Kind::Faces, Kind::Users] {
+            for kind in [MemberKind::Faces, MemberKind::Users] {
                 self.reference.check(&self.world, kind).await;
             }
         }
@@ -264,7 +264,7 @@ async fn eight_tasks_agree_with_their_references(location: Location) {
     }
     // As the changes have left it, and as the store loads.
     for _ in 0..2 {
-        for kind in [Kind::Faces, Kind::Users] {
+        for kind in [MemberKind::Faces, MemberKind::Users] {
             all.check(&world, kind).await;
             let found = world.search(kind, &vectors[0], ALL).await.len();
             assert_eq!(found, all.vectors(kind).len(), "something is found that nobody made");

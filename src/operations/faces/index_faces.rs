@@ -4,7 +4,9 @@ use serde::{Deserialize, Serialize};
 use uuid::{Uuid, uuid};
 
 use crate::operations::error::{OperationError, OperationResult};
-use crate::operations::support::face::{AttributeList, BoundingBox, FaceDetail, Wanted};
+use crate::operations::support::face::{
+    AttributeList, AttributeSelection, BoundingBox, FaceDetail,
+};
 use crate::operations::support::scene::{FilterName, ModelRules, Scene, Vector, filter_or};
 use crate::operations::support::{Asked, Context, IMAGE_BODY_BYTES};
 use crate::shapes::Image;
@@ -88,7 +90,7 @@ impl Operation for IndexFaces {
     type Error = OperationError;
 
     async fn run(context: &Context, input: Input) -> OperationResult<Output> {
-        let place = input.image.into_inner().place()?;
+        let location = input.image.into_inner().location()?;
         let searchable = context.searchable_collection(&input.collection_id).await?;
         let collection = &searchable.collection;
         let rules = ModelRules::of(&collection.model_version);
@@ -104,7 +106,7 @@ impl Operation for IndexFaces {
             external_image_id: external_image_id.as_deref(),
             searchable: Some(&searchable),
         };
-        let picture = context.picture(asked, place).await?;
+        let picture = context.picture(asked, location).await?;
 
         let viewer = context.viewer(rules, [&picture]).await?;
         let (image_sha256, seen, selection) = context
@@ -135,7 +137,7 @@ impl Operation for IndexFaces {
         context.findings.indexed(stored.len(), refused);
         context.findings.changed(stored.iter().map(|face| face.face_id), None);
 
-        let wanted = Wanted::from(input.detection_attributes);
+        let wanted = AttributeSelection::from(input.detection_attributes);
         let detail = |index: usize| FaceDetail::new(&seen.faces[index], &wanted);
         Ok(Output {
             face_records: stored
@@ -194,7 +196,7 @@ fn select(
     Ok(Selection { indexed, refused })
 }
 
-fn new_face(face: &lookalike_vision::Face, index: usize, vector: &Vector) -> NewFace {
+fn new_face(face: &lookalike_vision::AnalyzedFace, index: usize, vector: &Vector) -> NewFace {
     let lookalike_vision::BoundingBox { left, top, width, height } = face.bounding_box;
     NewFace {
         face_id: Uuid::nil(),

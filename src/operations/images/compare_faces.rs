@@ -70,8 +70,10 @@ impl Operation for CompareFaces {
         let filter = filter_or(input.quality_filter.as_ref(), QualityFilter::None);
         let threshold =
             input.similarity_threshold.map_or(DEFAULT_THRESHOLD, |Percent(threshold)| threshold);
-        let (source, target) =
-            (input.source_image.into_inner().place()?, input.target_image.into_inner().place()?);
+        let (source, target) = (
+            input.source_image.into_inner().location()?,
+            input.target_image.into_inner().location()?,
+        );
         let source = context.picture(Asked::by(Self::NAME, None), source).await?;
         let target = context.picture(Asked::by(Self::NAME, None), target).await?;
         let viewer = context.viewer(rules, [&source, &target]).await?;

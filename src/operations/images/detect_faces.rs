@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::operations::error::{OperationError, OperationResult};
-use crate::operations::support::face::{AttributeList, FaceDetail, Wanted};
+use crate::operations::support::face::{AttributeList, AttributeSelection, FaceDetail};
 use crate::operations::support::{Asked, Context, IMAGE_BODY_BYTES};
 use crate::shapes::Image;
 use aws_json::Operation;
@@ -38,13 +38,13 @@ impl Operation for DetectFaces {
 
     async fn run(context: &Context, input: Input) -> OperationResult<Output> {
         let rules = context.newest_rules();
-        let place = input.image.into_inner().place()?;
-        let picture = context.picture(Asked::by(Self::NAME, None), place).await?;
+        let location = input.image.into_inner().location()?;
+        let picture = context.picture(Asked::by(Self::NAME, None), location).await?;
         let viewer = context.viewer(rules, [&picture]).await?;
         let seen = context
             .with_networks(move |networks| Ok(viewer.look(networks, picture)?.into_seen()))
             .await?;
-        let wanted = Wanted::from(input.attributes);
+        let wanted = AttributeSelection::from(input.attributes);
         Ok(Output {
             face_details: seen.faces.iter().map(|face| FaceDetail::new(face, &wanted)).collect(),
             orientation_correction: seen.orientation,

@@ -9,11 +9,11 @@ use tracing::{Instrument as _, warn};
 use super::picture::Picture;
 use super::scene::{ModelRules, Viewer, decode_error};
 use crate::app::App;
-use crate::door::Place as DoorPlace;
+use crate::door::Admission;
 use crate::faults::Target;
 use crate::objects::ImageBytes;
 use crate::operations::error::OperationResult;
-use crate::shapes::Place;
+use crate::shapes::ImageLocation;
 use crate::shapes::{CollectionId, ResourceArn, S3ObjectVersion};
 use crate::telemetry::{Fetch, Findings, stage};
 use aws_json::{ApiError, ApiResult, ErrorCode};
@@ -26,8 +26,8 @@ pub struct Context {
     pub tenant: Tenant,
     /// Where the operation notes what it finds out.
     pub findings: Arc<Findings>,
-    /// The place of a request with images, until they were looked at.
-    pub place: Mutex<Option<DoorPlace>>,
+    /// That of a request with images, until they were looked at.
+    pub admission: Mutex<Option<Admission>>,
 }
 
 impl Context {
@@ -76,12 +76,16 @@ impl Context {
     }
 
     /// The bytes of an image of an operation.
-    pub async fn image_bytes(&self, operation: &str, place: Place) -> ApiResult<ImageBytes> {
-        match place {
-            Place::Request(bytes) => Ok(bytes.into()),
-            Place::S3 { bucket, name, version } => {
+    pub async fn image_bytes(
+        &self,
+        operation: &str,
+        location: ImageLocation,
+    ) -> ApiResult<ImageBytes> {
+        match location {
+            ImageLocation::Request(bytes) => Ok(bytes.into()),
+            ImageLocation::S3 { bucket, name, version } => {
                 // S3 may be slow.
-                drop(self.take_place());
+                drop(self.take_admission());
                 self.app.faults.meet(Target::S3, operation, &self.tenant).await?;
                 let version = version.as_ref().map(S3ObjectVersion::as_str);
                 let object = self.app.images.fetch(bucket.as_str(), name.as_str(), version);
@@ -101,18 +105,18 @@ impl Context {
         rules: ModelRules,
         pictures: [&Picture; N],
     ) -> ApiResult<Viewer> {
-        let place = match self.take_place() {
-            Some(place) => place,
+        let admission = match self.take_admission() {
+            Some(admission) => admission,
             None => self.app.door.enter().await?,
         };
         let plans = pictures.into_iter().filter_map(Picture::plan);
         let memory = self.app.pixels.reserve(plans).await.map_err(decode_error)?;
-        *self.place.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
+        *self.admission.lock().unwrap_or_else(PoisonError::into_inner) = Some(admission);
         Ok(Viewer { rules, findings: Arc::clone(&self.findings), memory })
     }
 
-    fn take_place(&self) -> Option<DoorPlace> {
-        self.place.lock().unwrap_or_else(PoisonError::into_inner).take()
+    fn take_admission(&self) -> Option<Admission> {
+        self.admission.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Runs a job on an inference thread of these networks; throttled when too many are waiting.
@@ -121,13 +125,13 @@ impl Context {
         vision: &Vision,
         job: impl FnOnce(&mut Networks) -> ApiResult<T> + Send + 'static,
     ) -> ApiResult<T> {
-        let place = match self.take_place() {
-            Some(place) => place,
+        let admission = match self.take_admission() {
+            Some(admission) => admission,
             None => self.app.door.enter().await?,
         };
         let job = move |networks: &mut Networks| {
             // Until the job has run or was skipped, whatever becomes of its client.
-            let _place = place;
+            let _admission = admission;
             job(networks)
         };
         match vision.run(job).await {

@@ -202,15 +202,15 @@ pub type AttributeList = List<Choice<Attribute>, 0, { usize::MAX }>;
 
 /// What a request wants to know of each face.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted(Vec<Attribute>);
+pub struct AttributeSelection(Vec<Attribute>);
 
-impl From<Option<AttributeList>> for Wanted {
+impl From<Option<AttributeList>> for AttributeSelection {
     fn from(list: Option<AttributeList>) -> Self {
         Self(list.iter().flat_map(List::iter).filter_map(Choice::get).collect())
     }
 }
 
-impl Wanted {
+impl AttributeSelection {
     fn all(&self) -> bool {
         self.0.contains(&Attribute::All)
     }
@@ -222,7 +222,7 @@ impl Wanted {
 
 impl FaceDetail {
     /// The default members and those of `wanted`.
-    pub fn new(face: &lookalike_vision::Face, wanted: &Wanted) -> Self {
+    pub fn new(face: &lookalike_vision::AnalyzedFace, wanted: &AttributeSelection) -> Self {
         let shown = if wanted.all() { &face.landmarks[..] } else { face.landmarks.basic() };
         Self {
             bounding_box: face.bounding_box.into(),
@@ -257,10 +257,10 @@ pub struct ComparedFace {
     quality: ImageQuality,
 }
 
-impl From<&lookalike_vision::Face> for ComparedFace {
-    fn from(face: &lookalike_vision::Face) -> Self {
+impl From<&lookalike_vision::AnalyzedFace> for ComparedFace {
+    fn from(face: &lookalike_vision::AnalyzedFace) -> Self {
         let FaceDetail { bounding_box, confidence, landmarks, pose, quality, .. } =
-            FaceDetail::new(face, &Wanted::default());
+            FaceDetail::new(face, &AttributeSelection::default());
         Self { bounding_box, confidence, landmarks, pose, quality }
     }
 }
@@ -271,7 +271,7 @@ impl From<&lookalike_vision::Landmark> for Landmark {
     }
 }
 
-fn extras(face: &FaceAttributes, wanted: &Wanted) -> Vec<Extra> {
+fn extras(face: &FaceAttributes, wanted: &AttributeSelection) -> Vec<Extra> {
     let flag = |attribute, name, probability| {
         wanted.has(attribute).then(|| Extra::Flag(name, Flag::from_probability(probability)))
     };

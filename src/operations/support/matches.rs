@@ -8,7 +8,7 @@ use tracing::Instrument as _;
 use super::Context;
 use super::context::Searchable;
 use super::stored_face::StoredFace;
-use crate::gallery::{Gallery, Kind};
+use crate::gallery::{Gallery, MemberKind};
 use crate::operations::error::OperationResult;
 use crate::shapes::{MaxFaces, MaxUserResults, Percent};
 use crate::telemetry::{SearchFound, stage};
@@ -79,7 +79,7 @@ impl MatchOptions {
 
 /// What is searched for: faces or users.
 trait Searched: Sized {
-    const KIND: Kind;
+    const KIND: MemberKind;
 
     /// Those of these rows that are there to be matched, in the order given.
     async fn by_rows(
@@ -92,7 +92,7 @@ trait Searched: Sized {
 }
 
 impl Searched for Face {
-    const KIND: Kind = Kind::Faces;
+    const KIND: MemberKind = MemberKind::Faces;
 
     async fn by_rows(
         store: &dyn Store,
@@ -108,7 +108,7 @@ impl Searched for Face {
 }
 
 impl Searched for User {
-    const KIND: Kind = Kind::Users;
+    const KIND: MemberKind = MemberKind::Users;
 
     async fn by_rows(
         store: &dyn Store,

@@ -5,11 +5,11 @@ use sha2::{Digest as _, Sha256};
 use super::scene::Vector;
 use super::{Context, Searchable};
 use crate::answers::{DeclaredFace, Likeness, Shown};
-use crate::gallery::Kind;
+use crate::gallery::MemberKind;
 use crate::objects::ImageBytes;
 use crate::operations::error::OperationResult;
-use crate::shapes::Place;
-use lookalike_vision::Face;
+use crate::shapes::ImageLocation;
+use lookalike_vision::AnalyzedFace;
 use lookalike_vision::image::{DecodeError, DecodePlan};
 
 /// Larger images are read off the async threads.
@@ -30,7 +30,7 @@ pub struct Readable {
 /// Faces that were declared, with the vectors that stand for them.
 pub struct DeclaredPicture {
     digest: [u8; 32],
-    pub faces: Vec<(Face, Vector)>,
+    pub faces: Vec<(AnalyzedFace, Vector)>,
 }
 
 impl From<ImageBytes> for Picture {
@@ -83,15 +83,19 @@ impl<'a> Asked<'a> {
 }
 
 impl Context {
-    /// What is at a place: the latest declared answer that fits it, or else its bytes.
-    pub async fn picture(&self, asked: Asked<'_>, place: Place) -> OperationResult<Picture> {
+    /// What is at a location: the latest declared answer that fits it, or else its bytes.
+    pub async fn picture(
+        &self,
+        asked: Asked<'_>,
+        location: ImageLocation,
+    ) -> OperationResult<Picture> {
         let answers = &self.app.answers;
         if answers.is_empty() {
-            return Ok(self.image_bytes(asked.operation, place).await?.into());
+            return Ok(self.image_bytes(asked.operation, location).await?.into());
         }
-        let object = match &place {
-            Place::Request(_) => None,
-            Place::S3 { bucket, name, .. } => {
+        let object = match &location {
+            ImageLocation::Request(_) => None,
+            ImageLocation::S3 { bucket, name, .. } => {
                 Some(format!("{}/{}", bucket.as_str(), name.as_str()))
             }
         };
@@ -110,7 +114,7 @@ impl Context {
             let digest = Sha256::digest(object).into();
             return Ok(Picture::Declared(self.declared(&asked, digest, faces).await?));
         }
-        let bytes = self.image_bytes(asked.operation, place).await?;
+        let bytes = self.image_bytes(asked.operation, location).await?;
         let hash = |bytes: &[u8]| -> [u8; 32] { Sha256::digest(bytes).into() };
         let digest = off_the_async_threads(&bytes, hash);
         if let Some(entry) = answers.find(Shown { digest: Some(&digest), ..shown })
@@ -157,7 +161,9 @@ impl Context {
         }
         let Some(user_id) = &face.user_id else { return Ok(None) };
         match store.user(key, user_id).await? {
-            Some(user) => Ok(self.app.gallery.vector(collection, Kind::Users, user.row).await?),
+            Some(user) => {
+                Ok(self.app.gallery.vector(collection, MemberKind::Users, user.row).await?)
+            }
             None => Ok(None),
         }
     }

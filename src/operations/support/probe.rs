@@ -25,12 +25,12 @@ impl Probe {
         image: Required<Image>,
         filter: Option<&Choice<FilterName>>,
     ) -> OperationResult<Self> {
-        let place = image.into_inner().place()?;
+        let location = image.into_inner().location()?;
         let searchable = context.searchable_collection(collection_id).await?;
         let rules = context.newest_rules();
         let filter = filter_or(filter, QualityFilter::None);
         let asked = Asked::by(operation, Some(&searchable));
-        let picture = context.picture(asked, place).await?;
+        let picture = context.picture(asked, location).await?;
         let viewer = context.viewer(rules, [&picture]).await?;
         let (seen, face) = context
             .run(&searchable.vision, move |networks| {

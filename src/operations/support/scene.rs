@@ -7,8 +7,8 @@ use super::picture::{DeclaredPicture, Picture, Readable};
 use crate::telemetry::{Findings, ImageOrigin, SeenImage};
 use aws_json::shapes::{Choice, Named};
 use aws_json::{ApiError, ApiResult, ErrorCode};
-use lookalike_vision::image::{DecodeError, Format, Image, MAX_SIDE, PixelMemory};
-use lookalike_vision::{Detection, Face, Networks, QualityFilter, Reason, quality};
+use lookalike_vision::image::{DecodeError, DecodedImage, Format, MAX_SIDE, PixelMemory};
+use lookalike_vision::{AnalyzedFace, Detection, Networks, QualityFilter, Reason, quality};
 
 /// Most faces that one image answers.
 pub const MAX_FACES: usize = 100;
@@ -47,7 +47,7 @@ impl ModelRules {
 
 /// The faces of one image, largest first.
 pub struct SeenFaces {
-    pub faces: Vec<Face>,
+    pub faces: Vec<AnalyzedFace>,
     /// How far the image is turned, clockwise degrees to set it upright: only where the model
     /// version estimates it.
     pub orientation: Option<&'static str>,
@@ -65,7 +65,7 @@ pub struct Scene {
 
 /// Where the vectors of the faces come from, in the order of the faces.
 enum Views {
-    Seen { image: Image, detections: Vec<Detection> },
+    Seen { image: DecodedImage, detections: Vec<Detection> },
     Declared(Vec<Vector>),
 }
 
@@ -93,10 +93,10 @@ impl Viewer {
     }
 
     fn declared(&self, DeclaredPicture { mut faces, .. }: DeclaredPicture) -> Scene {
-        let area = |face: &Face| face.bounding_box.width * face.bounding_box.height;
+        let area = |face: &AnalyzedFace| face.bounding_box.width * face.bounding_box.height;
         faces.sort_by(|(a, _), (b, _)| area(b).total_cmp(&area(a)));
         faces.truncate(self.rules.max_faces());
-        let (faces, vectors): (Vec<Face>, _) = faces.into_iter().unzip();
+        let (faces, vectors): (Vec<AnalyzedFace>, _) = faces.into_iter().unzip();
         let contents = Some((DECLARED_SIZE, faces.len()));
         self.findings.image(SeenImage { origin: ImageOrigin::Declared, format: None, contents });
         let orientation = self.rules.estimates_orientation().then_some("ROTATE_0");
@@ -121,7 +121,7 @@ impl Viewer {
 }
 
 impl SeenFaces {
-    fn new(faces: Vec<Face>, orientation: Option<&'static str>, size: (u32, u32)) -> Self {
+    fn new(faces: Vec<AnalyzedFace>, orientation: Option<&'static str>, size: (u32, u32)) -> Self {
         Self { faces, orientation, size, unrecognizable: BTreeSet::new() }
     }
 

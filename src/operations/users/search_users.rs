@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::gallery::Kind;
+use crate::gallery::MemberKind;
 use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::matches::face_not_found;
 use crate::operations::support::matches::{self, MatchOptions, UserMatch};
@@ -108,7 +108,12 @@ async fn like_user(
         .instrument(stage::store())
         .await?
         .ok_or_else(|| ApiError::user_not_found(user_id.as_str()))?;
-    match app.gallery.vector(collection, Kind::Users, user.row).instrument(stage::search()).await? {
+    match app
+        .gallery
+        .vector(collection, MemberKind::Users, user.row)
+        .instrument(stage::search())
+        .await?
+    {
         Some(vector) => {
             matches::users(context, searchable, &vector, options.except(user.row)).await
         }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::operations::error::{OperationError, OperationResult};
-use crate::operations::support::face::{FaceDetail, Wanted};
+use crate::operations::support::face::{AttributeSelection, FaceDetail};
 use crate::operations::support::matches::{self, MatchOptions, UserMatch};
 use crate::operations::support::probe::Probe;
 use crate::operations::support::scene::FilterName;
@@ -85,7 +85,8 @@ impl Operation for SearchUsersByImage {
             None => Vec::new(),
         };
         let largest = face.map(|(largest, _)| largest);
-        let detail = |index: usize| FaceDetail::new(&seen.faces[index], &Wanted::default());
+        let detail =
+            |index: usize| FaceDetail::new(&seen.faces[index], &AttributeSelection::default());
         let others = (0..seen.faces.len()).filter(|&index| Some(index) != largest);
         let unsearched_faces = others.map(|index| UnsearchedFace {
             face_details: detail(index),

@@ -23,7 +23,7 @@ const BASIC_FORMAT: &[time::format_description::FormatItem<'_>] =
 
 /// Where the signature stands, which decides what it covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum SignatureLocation {
     Header,
     /// A presigned request; the life that its signer gave it, where stated.
     Query {
@@ -34,7 +34,7 @@ pub(super) enum Place {
 /// The parts of a signature as the client wrote them: all present, none verified.
 #[derive(Debug)]
 pub(super) struct Presented {
-    pub place: Place,
+    pub location: SignatureLocation,
     pub algorithm: String,
     /// `keyid/date/region/service/aws4_request`, when well formed.
     pub credential: String,
@@ -89,7 +89,7 @@ impl Presented {
         };
 
         Ok(Self {
-            place: Place::Header,
+            location: SignatureLocation::Header,
             algorithm: header.split_whitespace().next().unwrap_or_default().to_owned(),
             credential: credential.to_owned(),
             signed_headers: header_names(signed_headers),
@@ -121,7 +121,7 @@ impl Presented {
             )));
         };
         Ok(Self {
-            place: Place::Query {
+            location: SignatureLocation::Query {
                 expires: query_value(parts, "X-Amz-Expires")
                     .map(|text| parse_expiry(&text))
                     .transpose()?,

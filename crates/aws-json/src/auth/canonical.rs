@@ -9,7 +9,7 @@ use http::request::Parts;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use sha2::{Digest, Sha256};
 
-use super::authorization::{Place, Presented, query_pairs};
+use super::authorization::{Presented, SignatureLocation, query_pairs};
 
 /// Everything but the unreserved characters of RFC 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
@@ -62,7 +62,7 @@ pub(super) fn canonical_request(
     text.push(b'\n');
     text.extend_from_slice(canonical_path(parts.uri.path()).as_bytes());
     text.push(b'\n');
-    text.extend_from_slice(canonical_query(parts, presented.place, reader).as_bytes());
+    text.extend_from_slice(canonical_query(parts, presented.location, reader).as_bytes());
     text.push(b'\n');
     for name in &presented.signed_headers {
         text.extend_from_slice(name.as_bytes());
@@ -109,9 +109,9 @@ fn canonical_path(path: &str) -> String {
 
 /// The query's pairs, encoded alike and sorted; a presigned request's own signature is not part of
 /// what it signs.
-fn canonical_query(parts: &Parts, place: Place, reader: Reader) -> String {
+fn canonical_query(parts: &Parts, location: SignatureLocation, reader: Reader) -> String {
     let mut pairs: Vec<(String, String)> = query_pairs(parts)
-        .filter(|(name, _)| place == Place::Header || name != b"X-Amz-Signature")
+        .filter(|(name, _)| location == SignatureLocation::Header || name != b"X-Amz-Signature")
         .map(|(name, value)| {
             let value = if reader.may_see(&name) { value } else { REDACTED.to_vec() };
             (

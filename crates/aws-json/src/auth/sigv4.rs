@@ -7,7 +7,7 @@ use http::request::Parts;
 use subtle::ConstantTimeEq;
 use time::OffsetDateTime;
 
-use super::authorization::{ALGORITHM, Place, Presented, basic_format};
+use super::authorization::{ALGORITHM, Presented, SignatureLocation, basic_format};
 use super::canonical::{Reader, canonical_request, sha256_hex};
 use super::credentials::{Credentials, Key};
 use super::is_region;
@@ -104,9 +104,9 @@ impl<'c> Scope<'c> {
 
 fn check_age(presented: &Presented, now: OffsetDateTime) -> ApiResult<()> {
     let signed_at = presented.timestamp;
-    let life = match presented.place {
-        Place::Query { expires: Some(expires) } => expires,
-        Place::Query { expires: None } | Place::Header => CLOCK_SKEW,
+    let life = match presented.location {
+        SignatureLocation::Query { expires: Some(expires) } => expires,
+        SignatureLocation::Query { expires: None } | SignatureLocation::Header => CLOCK_SKEW,
     };
     let [signed_text, now_text] = [signed_at, now].map(basic_format);
     // Differences, since the client's date may lie at the end of time, where sums overflow.

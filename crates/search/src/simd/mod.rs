@@ -46,10 +46,10 @@ const LANES: usize = 16;
 
 /// A way to run the kernels that this processor has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Isa(Kind);
+pub struct Isa(InstructionSet);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+enum InstructionSet {
     Portable,
     #[cfg(target_arch = "x86_64")]
     Avx2,
@@ -71,41 +71,41 @@ pub struct Candidate {
 impl Isa {
     /// All that this processor has, slowest first.
     pub fn available() -> Vec<Self> {
-        let mut kinds = vec![Kind::Portable];
+        let mut kinds = vec![InstructionSet::Portable];
         #[cfg(target_arch = "x86_64")]
         {
             if is_x86_feature_detected!("avx2") {
-                kinds.push(Kind::Avx2);
+                kinds.push(InstructionSet::Avx2);
                 if is_x86_feature_detected!("avx512f")
                     && is_x86_feature_detected!("avx512bw")
                     && is_x86_feature_detected!("avx512vnni")
                 {
-                    kinds.push(Kind::Avx512);
+                    kinds.push(InstructionSet::Avx512);
                 }
             }
         }
         #[cfg(target_arch = "aarch64")]
         if std::arch::is_aarch64_feature_detected!("neon") {
-            kinds.push(Kind::Neon);
+            kinds.push(InstructionSet::Neon);
         }
         kinds.into_iter().map(Self).collect()
     }
 
     /// The fastest that this processor has.
     pub fn best() -> Self {
-        Self::available().pop().unwrap_or(Self(Kind::Portable))
+        Self::available().pop().unwrap_or(Self(InstructionSet::Portable))
     }
 
     /// Its name in logs and benchmarks.
     pub fn name(self) -> &'static str {
         match self.0 {
-            Kind::Portable => "portable",
+            InstructionSet::Portable => "portable",
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => "avx2",
+            InstructionSet::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => "avx512-vnni",
+            InstructionSet::Avx512 => "avx512-vnni",
             #[cfg(target_arch = "aarch64")]
-            Kind::Neon => "neon",
+            InstructionSet::Neon => "neon",
         }
     }
 
@@ -115,17 +115,17 @@ impl Isa {
         let padded = probe.words.len() * 4;
         assert!(padded.is_multiple_of(PAD) && blocks.len().is_multiple_of(block_bytes(padded)));
         match self.0 {
-            Kind::Portable => portable::sweep(blocks, probe, floor, out),
+            InstructionSet::Portable => portable::sweep(blocks, probe, floor, out),
             // SAFETY: the lengths are checked above, and the kind only exists where the processor
             // has the instructions.
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => unsafe { x86::sweep_avx2(blocks, probe, floor, out) },
+            InstructionSet::Avx2 => unsafe { x86::sweep_avx2(blocks, probe, floor, out) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx512 => unsafe { x86::sweep_avx512(blocks, probe, floor, out) },
+            InstructionSet::Avx512 => unsafe { x86::sweep_avx512(blocks, probe, floor, out) },
             // SAFETY: as above.
             #[cfg(target_arch = "aarch64")]
-            Kind::Neon => unsafe { aarch64::sweep(blocks, probe, floor, out) },
+            InstructionSet::Neon => unsafe { aarch64::sweep(blocks, probe, floor, out) },
         }
     }
 
@@ -134,14 +134,16 @@ impl Isa {
     pub fn low_product(self, low: &[u8], probe: &Probe) -> i32 {
         assert!(low.len() * 2 == probe.words.len() * 4 && low.len().is_multiple_of(FINE_STEP / 2));
         match self.0 {
-            Kind::Portable => portable::low_product(low, probe),
+            InstructionSet::Portable => portable::low_product(low, probe),
             // SAFETY: the lengths are checked above, and both kinds only exist where the processor
             // has AVX2.
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 | Kind::Avx512 => unsafe { x86::low_product(low, probe) },
+            InstructionSet::Avx2 | InstructionSet::Avx512 => unsafe {
+                x86::low_product(low, probe)
+            },
             // SAFETY: as above, for NEON.
             #[cfg(target_arch = "aarch64")]
-            Kind::Neon => unsafe { aarch64::low_product(low, probe) },
+            InstructionSet::Neon => unsafe { aarch64::low_product(low, probe) },
         }
     }
 
@@ -152,14 +154,14 @@ impl Isa {
     pub fn dot(self, a: &[f32], b: &[f32]) -> f32 {
         assert!(a.len() == b.len() && a.len().is_multiple_of(LANES));
         match self.0 {
-            Kind::Portable => portable::dot(a, b),
+            InstructionSet::Portable => portable::dot(a, b),
             // SAFETY: the lengths are checked above, and both kinds only exist where the processor
             // has AVX2.
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 | Kind::Avx512 => unsafe { x86::dot(a, b) },
+            InstructionSet::Avx2 | InstructionSet::Avx512 => unsafe { x86::dot(a, b) },
             // SAFETY: as above, for NEON.
             #[cfg(target_arch = "aarch64")]
-            Kind::Neon => unsafe { aarch64::dot(a, b) },
+            InstructionSet::Neon => unsafe { aarch64::dot(a, b) },
         }
     }
 }

@@ -11,7 +11,7 @@ use libjpeg_turbo_rs::{DecodeLimits, Decoder, JpegError, PixelFormat, ScalingFac
 use super::guard::guarded;
 use super::headers::{Coding, Headers};
 use super::work::Work;
-use super::{DecodeError, Image, limits};
+use super::{DecodeError, DecodedImage, limits};
 
 pub(super) const MAGIC: [u8; 3] = [0xff, 0xd8, 0xff];
 const END: [u8; 2] = [0xff, 0xd9];
@@ -54,12 +54,12 @@ impl Plan {
 
     /// Decodes what there is: a file cut off inside its pixel data gives the part before the cut,
     /// as in browsers.
-    pub fn decode(&self, bytes: &[u8]) -> Result<Image, DecodeError> {
+    pub fn decode(&self, bytes: &[u8]) -> Result<DecodedImage, DecodeError> {
         let pixels = guarded(|| pixels_of(bytes, &self.headers, &self.scale))?;
         let mut image = DynamicImage::ImageRgb8(limits::shrink(pixels));
         image.apply_orientation(self.orientation.unwrap_or(Orientation::NoTransforms));
         let had_orientation = self.orientation.is_some();
-        Ok(Image { pixels: image.into_rgb8(), had_orientation })
+        Ok(DecodedImage { pixels: image.into_rgb8(), had_orientation })
     }
 }
 

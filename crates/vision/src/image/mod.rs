@@ -26,13 +26,13 @@ pub(crate) use resize::{Resizer, Window};
 /// An upright 8-bit RGB image, at most 4096 pixels a side: larger ones are made smaller when they
 /// are decoded.
 #[derive(Debug, Clone)]
-pub struct Image {
+pub struct DecodedImage {
     pub pixels: RgbImage,
     /// Whether it is a JPEG whose EXIF data states an orientation.
     pub had_orientation: bool,
 }
 
-impl Image {
+impl DecodedImage {
     /// Of pixels that were not decoded here.
     pub fn of(pixels: RgbImage) -> Self {
         Self { pixels, had_orientation: false }
@@ -78,6 +78,6 @@ pub enum DecodeError {
 
 /// Decodes a JPEG or PNG, whatever memory that takes. A server reserves the memory first: see
 /// [`DecodePlan`] and [`PixelBudget`].
-pub fn decode(bytes: &[u8]) -> Result<Image, DecodeError> {
+pub fn decode(bytes: &[u8]) -> Result<DecodedImage, DecodeError> {
     DecodePlan::of(bytes)?.decode(bytes)
 }

@@ -1,6 +1,6 @@
 //! What the headers of an image promise, before anything of it is decoded.
 
-use super::{DecodeError, Format, Image, jpeg, png};
+use super::{DecodeError, DecodedImage, Format, jpeg, png};
 use crate::stage;
 
 /// How an image is going to be decoded. Its dimensions and its work are within bounds.
@@ -42,7 +42,7 @@ impl DecodePlan {
 
     /// Decodes the image of these bytes, whose plan this is; a JPEG is turned upright by its EXIF
     /// orientation, a PNG never.
-    pub fn decode(&self, bytes: &[u8]) -> Result<Image, DecodeError> {
+    pub fn decode(&self, bytes: &[u8]) -> Result<DecodedImage, DecodeError> {
         let _stage = stage::decode().entered();
         match &self.0 {
             Steps::Jpeg(plan) => plan.decode(bytes),

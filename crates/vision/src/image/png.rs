@@ -8,7 +8,7 @@ use png::{ColorType, DecodeOptions, Decoder, DecodingError, Limits, Transformati
 use super::guard::guarded;
 use super::rows::Rows;
 use super::work::Work;
-use super::{DecodeError, Image, limits, png_chunks};
+use super::{DecodeError, DecodedImage, limits, png_chunks};
 
 pub(super) const MAGIC: [u8; 8] = [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n'];
 
@@ -52,8 +52,8 @@ impl Plan {
     /// Transparency is laid over white, as viewers and converters to JPEG do: cut-out portraits
     /// keep a plain background, and colors hidden under full transparency do not appear.
     /// Sixteen-bit samples keep their upper byte.
-    pub fn decode(&self, bytes: &[u8]) -> Result<Image, DecodeError> {
-        guarded(|| pixels_of(bytes, self.header)).map(Image::of)
+    pub fn decode(&self, bytes: &[u8]) -> Result<DecodedImage, DecodeError> {
+        guarded(|| pixels_of(bytes, self.header)).map(DecodedImage::of)
     }
 }
 

@@ -41,7 +41,7 @@ fn rgb_jpeg(configure: impl FnOnce(&mut Encoder<&mut Vec<u8>>)) -> Vec<u8> {
 }
 
 /// The colours in the middle of the four quarters must be `expected`, within `tolerance`.
-fn assert_quarters(image: &Image, expected: [[u8; 3]; 4], tolerance: u8, what: &str) {
+fn assert_quarters(image: &DecodedImage, expected: [[u8; 3]; 4], tolerance: u8, what: &str) {
     let (width, height) = image.pixels.dimensions();
     for (index, wanted) in expected.into_iter().enumerate() {
         let (x, y) = (
