@@ -5,7 +5,7 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
-use lookalike::gallery::{Gallery, Kind};
+use lookalike::gallery::{Gallery, MemberKind};
 use lookalike_store::{
     BoundingBox, ChangeSink, Collection, Face, IndexFaces, NewCollection, NewFace, PackId, Store,
     Tenant, VectorSource,
@@ -48,7 +48,8 @@ impl Node {
 
     pub async fn search(&self, name: &str, probe: &[f32]) -> Vec<Face> {
         let collection = self.store.collection(&tenant(), name).await.expect("the collection");
-        let search = self.gallery.search(&collection, Kind::Faces, probe, MIN_COSINE, MOST_HITS);
+        let search =
+            self.gallery.search(&collection, MemberKind::Faces, probe, MIN_COSINE, MOST_HITS);
         let rows: Vec<i64> = search.await.expect("hits").iter().map(|hit| hit.id).collect();
         self.store.faces_by_rows(collection.key, &rows).await.expect("faces")
     }
