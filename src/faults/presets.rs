@@ -23,27 +23,21 @@ const WITHOUT_IMAGE: [&str; 16] = [
     "SearchUsers",
 ];
 
-/// Regions with AWS's higher quota.
+/// Regions with the higher of AWS's two quotas.
 const LARGE_REGIONS: [&str; 3] = ["us-east-1", "us-west-2", "eu-west-1"];
-/// Operations that have it, as opposed to those that manage collections and users.
-const LARGE_OPERATIONS: [&str; 8] = [
-    "CompareFaces",
-    "DetectFaces",
-    "IndexFaces",
-    "ListFaces",
-    "SearchFaces",
-    "SearchFacesByImage",
-    "SearchUsers",
-    "SearchUsersByImage",
-];
 
-/// AWS's default quota for an operation in a region, in requests a second.
+/// AWS's default quota for an operation in a region, in requests a second, as "Amazon Rekognition
+/// endpoints and quotas" in the AWS General Reference has it:
+/// <https://docs.aws.amazon.com/general/latest/gr/rekognition.html#limits_rekognition>.
 pub(super) fn aws_quota(operation: &str, region: &str) -> f64 {
-    if LARGE_REGIONS.contains(&region) && LARGE_OPERATIONS.contains(&operation) {
-        50.0
-    } else {
-        5.0
-    }
+    let (large, small) = match operation {
+        "CompareFaces" | "DetectFaces" => (100.0, 25.0),
+        "IndexFaces" | "ListFaces" | "SearchFaces" | "SearchFacesByImage" | "SearchUsers"
+        | "SearchUsersByImage" => (50.0, 5.0),
+        "ListTagsForResource" | "TagResource" | "UntagResource" => (10.0, 10.0),
+        _ => (5.0, 5.0),
+    };
+    if LARGE_REGIONS.contains(&region) { large } else { small }
 }
 
 /// The rules of a preset; those of `aws-quotas` take their rate from [`aws_quota`].
@@ -96,6 +90,22 @@ mod tests {
         all.sort_unstable();
         operations.sort_unstable();
         assert_eq!(all, operations);
-        assert!(LARGE_OPERATIONS.iter().all(|operation| operations.contains(operation)));
+    }
+
+    #[test]
+    fn quotas_are_those_that_aws_publishes() {
+        for (operation, in_ireland, in_frankfurt) in [
+            ("DetectFaces", 100.0, 25.0),
+            ("CompareFaces", 100.0, 25.0),
+            ("IndexFaces", 50.0, 5.0),
+            ("SearchUsersByImage", 50.0, 5.0),
+            ("AssociateFaces", 5.0, 5.0),
+            ("DeleteFaces", 5.0, 5.0),
+            ("TagResource", 10.0, 10.0),
+        ] {
+            assert!(Rekognition::OPERATIONS.contains(&operation), "{operation}");
+            assert_eq!(aws_quota(operation, "eu-west-1"), in_ireland, "{operation}");
+            assert_eq!(aws_quota(operation, "eu-central-1"), in_frankfurt, "{operation}");
+        }
     }
 }
