@@ -37,8 +37,6 @@ pub struct App {
     pub door: Door,
     /// What [`Self::encoded`] had in the beginning.
     pub encoded_kib: usize,
-    /// As in the configuration.
-    pub data: String,
     pub telemetry: Arc<Telemetry>,
     pub answers: Answers,
     pub faults: Faults,
@@ -126,7 +124,6 @@ impl App {
             pixels: PixelBudget::new(plan.pixels),
             door: Door::new(places),
             encoded_kib,
-            data: config.data.clone(),
             telemetry,
             answers: Answers::default(),
             faults: Faults::new(config.faults()),

@@ -64,6 +64,7 @@ struct Points {
 struct Queue {
     most: usize,
 }
+    waiting: usize,
 
 /// Memory in bytes.
 #[derive(Serialize, ToSchema)]
@@ -161,9 +162,10 @@ pub async fn system(State(admin): State<Arc<Admin>>) -> Result<Json<System>, Adm
         version: env!("CARGO_PKG_VERSION"),
         uptime_seconds: admin.started.elapsed().as_secs(),
         pack: vision.pack().into(),
+    let load = vision.load_now();
         settings: Settings::of(&admin.config, admin.front.auth.is_open()),
-        workers: vision.workers(),
-        queue: Queue { most: admin.config.vision.queue },
+        workers: load.workers,
+        queue: Queue { waiting: load.waiting, most: load.queue },
         memory: Memory {
             resident: memory::resident(),
             search: held.bytes,

@@ -55,6 +55,7 @@ async fn the_system_counts_what_there_is_and_keeps_secrets() {
         system["tenants"].as_array().unwrap().iter().map(|tenant| &tenant["region"]).collect();
     assert_eq!(regions, ["eu-west-1", "us-east-1"]);
     assert_eq!(system["pack"]["name"], "default");
+    assert_eq!(system["queue"], json!({ "waiting": 0, "most": 64 }));
     assert_eq!(system["settings"]["forward"], "http://localhost:5000");
     assert!(system["pack"]["accuracy"]["false_match_rate_at_80"].is_f64(), "{system}");
     let text = system.to_string();

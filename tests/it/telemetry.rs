@@ -158,3 +158,32 @@ async fn metrics_count_what_happened() {
     );
     assert!(text.contains("http_route=\"/_lookalike/metrics\"} 1"), "{text}");
 }
+
+/// The value of a line of metrics.
+fn value(text: &str, name: &str) -> f64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("no {name} in\n{text}")).parse().expect("a number")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commits_and_size_are_measured_in_every_engine() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = lookalike_store::testing::server().schema().await;
+    for data in [":memory:", folder.path().to_str().expect("UTF-8"), &database] {
+        let server = TestServer::with(&["--data", data, "--workers", "1"]).await;
+        server.collection("staff").await;
+        server.index_one("staff", &Photo::of(1, 0).jpeg()).await;
+        let (_, text) = metrics(&server, "/metrics", "text/plain").await;
+        let commits = value(&text, "lookalike_store_commit_batch_size_count");
+        assert!(commits >= 2.0, "{data}: {commits}");
+        assert!(commits <= value(&text, "lookalike_store_commit_batch_size_sum"), "{data}");
+        assert!(value(&text, "lookalike_store_commit_duration_seconds_sum") > 0.0, "{data}");
+        let bytes = value(&text, "lookalike_store_bytes{file=\"db\"}");
+        assert!(bytes >= 4096.0, "{data}: {bytes}");
+        assert_eq!(
+            text.contains("lookalike_store_bytes{file=\"wal\"}"),
+            data.starts_with('/'),
+            "{data}"
+        );
+    }
+}

@@ -31,8 +31,8 @@ pub use error::{Entity, Failure, Quota, StoreError, StoreResult};
 pub use rows::{
     AssociateFaces, Association, AssociationFailure, BoundingBox, Collection, CollectionKey,
     DisassociateFaces, Disassociation, DisassociationFailure, Face, FaceDeletion, FaceFilter,
-    Idempotency, IndexFaces, NewCollection, NewFace, PackId, Revision, Similarity, TenantTotals,
-    User,
+    Idempotency, IndexFaces, NewCollection, NewFace, PackId, Revision, Similarity, StoreSize,
+    TenantTotals, User,
 };
 
 pub use open_error::OpenError;
@@ -158,6 +158,9 @@ pub trait Store: VectorSource + Transfer {
 
     /// Every tenant that has collections, in ascending order of account and region, with what they
     /// hold.
+    /// What the data takes on disk, or in memory where nothing is kept.
+    async fn size(&self) -> StoreResult<StoreSize>;
+
     async fn tenants(&self) -> StoreResult<Vec<TenantTotals>>;
 
     /// Deletes every collection of the tenants in `scope`, in one step that is taken as a whole, and

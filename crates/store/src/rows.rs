@@ -242,6 +242,15 @@ pub enum DisassociationFailure {
     AssociatedToADifferentUser(String),
 }
 
+/// Bytes that a store takes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StoreSize {
+    /// Tables and their indexes.
+    pub database: u64,
+    /// The write-ahead log, where it is this store's own.
+    pub log: Option<u64>,
+}
+
 /// A client request token. For 24 hours, or until the collection is deleted, the same token with
 /// the same request gives the outcome of the first success again, and with another request fails.
 /// Each operation of each tenant has tokens of its own.

@@ -1,13 +1,10 @@
 //! What the server holds, read at each scrape.
 
-use std::path::Path;
-
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
-use tokio::fs;
 
 use super::labels::FileLabel;
 use super::registered;
@@ -104,10 +101,15 @@ impl StateMetrics {
             }
             Err(error) => tracing::warn!(%error, "metrics lack the numbers of faces"),
         }
-        for (file, name) in [("db", "lookalike.sqlite3"), ("wal", "lookalike.sqlite3-wal")] {
-            if let Ok(metadata) = fs::metadata(Path::new(&app.data).join(name)).await {
-                self.files.get_or_create(&FileLabel { file }).set(metadata.len() as i64);
+        match app.store.size().await {
+            Ok(size) => {
+                for (file, bytes) in [("db", Some(size.database)), ("wal", size.log)] {
+                    if let Some(bytes) = bytes {
+                        self.files.get_or_create(&FileLabel { file }).set(bytes as i64);
+                    }
+                }
             }
+            Err(error) => tracing::warn!(%error, "metrics lack the size of the database"),
         }
     }
 }

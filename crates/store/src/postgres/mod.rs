@@ -54,8 +54,8 @@ use crate::error::StoreResult;
 use crate::open_error::OpenError;
 use crate::rows::{
     AssociateFaces, Association, Collection, CollectionKey, DisassociateFaces, Disassociation,
-    Face, FaceDeletion, FaceFilter, Idempotency, IndexFaces, NewCollection, Revision, TenantTotals,
-    User,
+    Face, FaceDeletion, FaceFilter, Idempotency, IndexFaces, NewCollection, Revision, StoreSize,
+    TenantTotals, User,
 };
 use crate::tenant::{Scope, Tenant};
 use crate::transfer::{Export, Import, NewImport, Transfer, TransferRows};
@@ -171,6 +171,10 @@ impl Store for Postgres {
 
     async fn tenants(&self) -> StoreResult<Vec<TenantTotals>> {
         self.engine.read(tenants::list).await
+    async fn size(&self) -> StoreResult<StoreSize> {
+        self.engine.read(tenants::size).await
+    }
+
     }
 
     async fn reset(&self, scope: &Scope) -> StoreResult<Vec<TenantTotals>> {

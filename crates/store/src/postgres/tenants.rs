@@ -10,7 +10,7 @@ use super::transaction::{Effect, Transaction, nonce};
 use super::writer::{Target, Write};
 use crate::change::Change;
 use crate::error::StoreResult;
-use crate::rows::{CollectionKey, TenantTotals};
+use crate::rows::{CollectionKey, StoreSize, TenantTotals};
 use crate::tenant::{Scope, Tenant};
 
 const TOTALS: &str = "SELECT account, region, count(*), sum(face_count)::bigint, sum(user_count)::bigint
@@ -27,6 +27,15 @@ const DROP_ALL: &str = "WITH wanted AS (
         INSERT INTO changes (collection, version, nonce, faces, users) SELECT id, version, $3, '{}', '{}' FROM gone
     )
     SELECT id, account, region, face_count, user_count FROM gone";
+
+const SIZE: &str = "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class
+    WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'";
+
+/// The write-ahead log is shared with all that the server holds.
+pub(super) async fn size(mut lease: Lease) -> StoreResult<StoreSize> {
+    let bytes: i64 = sqlx::query_scalar(SIZE).fetch_one(&mut lease.connection).await?;
+    Ok(StoreSize { database: bytes as u64, log: None })
+}
 
 pub(super) async fn list(mut lease: Lease) -> StoreResult<Vec<TenantTotals>> {
     let found: Vec<(String, String, i64, i64, i64)> =

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use crate::error::{Failure, StoreError, StoreResult};
 use crate::open_error::OpenError;
+use crate::rows::StoreSize;
 
 pub(super) const DATABASE: &str = "lookalike.sqlite3";
 const LOG: &str = "lookalike.sqlite3-wal";
@@ -159,6 +160,12 @@ impl Files {
             }
         }
         Ok(())
+    }
+
+    /// The sizes of the files; a log that is not there is empty.
+    pub(super) fn size(&self) -> StoreSize {
+        let size = |name| fs::metadata(self.path.join(name)).map_or(0, |file| file.len());
+        StoreSize { database: size(DATABASE), log: Some(size(LOG)) }
     }
 
     /// Fails when the disk is full, or nearly.

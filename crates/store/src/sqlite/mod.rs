@@ -49,7 +49,8 @@ use super::change::{ChangeSink, FaceVector};
 use super::error::StoreResult;
 use super::rows::{
     AssociateFaces, Association, Collection, CollectionKey, DisassociateFaces, Disassociation,
-    Face, FaceDeletion, FaceFilter, Idempotency, IndexFaces, NewCollection, TenantTotals, User,
+    Face, FaceDeletion, FaceFilter, Idempotency, IndexFaces, NewCollection, StoreSize,
+    TenantTotals, User,
 };
 use crate::clock::{self, Clock};
 use crate::open_error::OpenError;
@@ -127,6 +128,13 @@ impl Store for Sqlite {
         self.writer.close().await;
         self.readers.close().await;
         self.writer_connection.close().await;
+    }
+
+    async fn size(&self) -> StoreResult<StoreSize> {
+        match &self.files {
+            Some(files) => Ok(files.size()),
+            None => tenants::size(&self.readers).await,
+        }
     }
 
     async fn tenants(&self) -> StoreResult<Vec<TenantTotals>> {

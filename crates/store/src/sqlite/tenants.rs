@@ -9,7 +9,7 @@ use sqlx::SqlitePool;
 use super::writer::{Transaction, Write};
 use crate::change::Change;
 use crate::error::StoreResult;
-use crate::rows::{CollectionKey, TenantTotals};
+use crate::rows::{CollectionKey, StoreSize, TenantTotals};
 use crate::tenant::{Scope, Tenant};
 
 const TOTALS: &str = "SELECT account, region, count(*), sum(face_count), sum(user_count)
@@ -18,6 +18,14 @@ const TOTALS: &str = "SELECT account, region, count(*), sum(face_count), sum(use
 const DROP_ALL: &str = "UPDATE collections SET dropped = 1
     WHERE dropped = 0 AND account = ifnull(?, account) AND region = ifnull(?, region)
     RETURNING id, account, region, face_count, user_count";
+
+const SIZE: &str = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+
+/// The size of a database without files.
+pub(super) async fn size(database: &SqlitePool) -> StoreResult<StoreSize> {
+    let bytes: i64 = sqlx::query_scalar(SIZE).fetch_one(database).await?;
+    Ok(StoreSize { database: bytes as u64, log: None })
+}
 
 pub(super) async fn list(database: &SqlitePool) -> StoreResult<Vec<TenantTotals>> {
     let found: Vec<(String, String, i64, i64, i64)> =

@@ -297,7 +297,7 @@ macro_rules! contract_of_any {
             faces: faces_come_back_as_they_went_in, the_same_image_is_kept_once, a_mixed_call_returns_old_and_new, a_dropped_collection_takes_no_faces,
                 pages_follow_the_face_ids, filters_are_joined_by_and, rows_keep_their_order, pages_stay_whole_while_others_write;
             deletions: deleting_reports_each_distinct_face, deleting_reopens_the_key, faces_of_a_user_stay, a_large_collection_goes_at_once;
-            resets: tenants_are_totaled, a_reset_takes_what_is_in_scope, a_reset_is_told_to_the_sinks;
+            resets: tenants_are_totaled, the_size_is_that_of_the_data, a_reset_takes_what_is_in_scope, a_reset_is_told_to_the_sinks;
             users: users_live_and_die, users_are_listed_in_order_of_creation, deleting_a_user_frees_its_faces;
             associations: the_first_face_needs_no_likeness, later_faces_are_judged_against_all_so_far, faces_have_one_user,
                 a_user_has_at_most_so_many_faces, disassociation_reports_each_face, failures_change_nothing;

@@ -31,6 +31,21 @@ pub async fn tenants_are_totaled(world: World) {
     assert_eq!(world.store.tenants().await.unwrap(), all[..1]);
 }
 
+pub async fn the_size_is_that_of_the_data(world: World) {
+    let total = async || {
+        let size = world.store.size().await.unwrap();
+        size.database + size.log.unwrap_or_default()
+    };
+    let empty = total().await;
+    assert!(empty > 4096, "{empty}");
+    let staff = world.collection("staff").await;
+    for image in 0..4 {
+        world.index(&staff, &format!("photo {image}"), 100).await;
+    }
+    let filled = total().await;
+    assert!(filled > empty + 400 * 16, "{empty} {filled}");
+}
+
 pub async fn a_reset_takes_what_is_in_scope(mut world: World) {
     let other = two_tenants(&world).await;
     let staff = world.look_up("staff").await;

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use lookalike_store::{
     AssociateFaces, Association, ChangeSink, Collection, CollectionKey, DisassociateFaces,
     Disassociation, Export, Face, FaceDeletion, FaceFilter, FaceVector, FaceVisitor, Idempotency,
-    Import, IndexFaces, NewCollection, NewImport, Revision, Scope, Store, StoreResult, Tenant,
-    TenantTotals, Transfer, TransferRows, User, UserVisitor, VectorSource,
+    Import, IndexFaces, NewCollection, NewImport, Revision, Scope, Store, StoreResult, StoreSize,
+    Tenant, TenantTotals, Transfer, TransferRows, User, UserVisitor, VectorSource,
 };
 use uuid::Uuid;
 
@@ -42,6 +42,10 @@ impl Store for Turns {
     async fn close(&self) {
         self.nodes[0].close().await;
         self.nodes[1].close().await;
+    }
+
+    async fn size(&self) -> StoreResult<StoreSize> {
+        self.next().size().await
     }
 
     async fn tenants(&self) -> StoreResult<Vec<TenantTotals>> {
