@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -89,6 +90,7 @@ pub enum Failure {
     Io,
     Busy,
     Unreachable,
+    Untrusted,
     Other,
 }
 
@@ -122,6 +124,8 @@ impl Failure {
                     None => crate::sqlite::classify(error.code().as_deref()),
                 }
             }
+            // So rustls refuses a certificate.
+            sqlx::Error::Io(error) if error.kind() == ErrorKind::InvalidData => Self::Untrusted,
             sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) => {
                 Self::Unreachable
             }
@@ -166,6 +170,10 @@ impl fmt::Display for Failure {
             Self::Unreachable => {
                 "the database cannot be reached, or none of its hosts is the primary: check that it \
                  runs and that --data names all of its hosts"
+            }
+            Self::Untrusted => {
+                "the certificate of the database's server is not trusted: name its authority with \
+                 sslrootcert in the address, and the server as the certificate does"
             }
             Self::Other => "the database failed",
         })

@@ -32,10 +32,21 @@ await() {
     done
     fail
 }
+if [ "$4" = tls ]; then
+    new="openssl req -x509 -newkey rsa:2048 -noenc -days 1"
+    $new -subj /CN=authority -keyout "$folder/authority.key" -out "$folder/authority.pem" >"$folder/openssl.log" 2>&1 || fail
+    $new -subj /CN=database -addext subjectAltName=IP:127.0.0.1 -addext basicConstraints=CA:FALSE \
+        -CA "$folder/authority.pem" -CAkey "$folder/authority.key" \
+        -keyout "$folder/server.key" -out "$folder/server.pem" >"$folder/openssl.log" 2>&1 || fail
+    settings="$settings -c ssl=on -c ssl_key_file=$folder/server.key -c ssl_cert_file=$folder/server.pem"
+fi
 initdb -D "$folder/one" -U postgres --auth=trust --encoding=UTF8 --locale=C --no-sync >"$folder/initdb.log" 2>&1 || fail
-postgres -D "$folder/one" -p "$port" -k "$folder" $settings >"$folder/one.log" 2>&1 </dev/null &
-primary=$!
-await "$primary" "$port"
+start_one() {
+    postgres -D "$folder/one" -p "$port" -k "$folder" $settings >"$folder/one.log" 2>&1 </dev/null &
+    primary=$!
+    await "$primary" "$port"
+}
+start_one
 if [ "$second" != 0 ]; then
     pg_basebackup -h 127.0.0.1 -p "$port" -U postgres -D "$folder/two" -R -X stream --checkpoint=fast >"$folder/backup.log" 2>&1 || fail
     postgres -D "$folder/two" -p "$second" -k "$folder" $settings >"$folder/two.log" 2>&1 </dev/null &
@@ -48,6 +59,18 @@ while read -r order; do
     case $order in
         crash) kill -QUIT "$primary"; wait "$primary" || true; primary= ;;
         promote) pg_ctl -s -D "$folder/two" -w promote ;;
+        authority) cat "$folder/authority.pem" ;;
+        backup)
+            rm -rf "$folder/backup"
+            pg_basebackup -h 127.0.0.1 -p "$port" -U postgres -D "$folder/backup" -X stream --checkpoint=fast >"$folder/backup.log" 2>&1 || fail
+            ;;
+        restore)
+            kill -QUIT "$primary"
+            wait "$primary" || true
+            rm -rf "$folder/one"
+            cp -a "$folder/backup" "$folder/one"
+            start_one
+            ;;
     esac
     echo done
 done
@@ -90,6 +113,26 @@ impl Server {
         Self::start(DURABLE, 1)
     }
 
+    /// A server that no other test uses.
+    ///
+    /// # Panics
+    /// If there is no PostgreSQL, or it does not start.
+    pub fn alone() -> Self {
+        Self::start(QUICK, 1)
+    }
+
+    /// A server of those installed on this machine that takes TLS connections, with a certificate
+    /// of an authority of its own; none where there is no such server.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn with_tls() -> Option<Self> {
+        let installed = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+        let programs = installed.map(|version| version.path().join("bin"));
+        let newest = programs.filter(|folder| folder.join("initdb").exists()).max()?;
+        Some(Self::start_from(&newest, QUICK, 1, "tls"))
+    }
+
     /// A primary with a replica that has every commit before it is answered.
     ///
     /// # Panics
@@ -99,11 +142,15 @@ impl Server {
     }
 
     fn start(settings: &str, count: usize) -> Self {
+        Self::start_from(&programs(), settings, count, "plain")
+    }
+
+    fn start_from(programs: &Path, settings: &str, count: usize, wire: &str) -> Self {
         let ports = free_ports(count);
-        let programs = programs();
-        let mut command = command(&programs);
+        let mut command = command(programs);
         let second = ports.get(1).copied().unwrap_or(0).to_string();
-        command.args(["sh", "-c", KEEPER, "keeper", settings, &ports[0].to_string(), &second]);
+        let first = ports[0].to_string();
+        command.args(["sh", "-c", KEEPER, "keeper", settings, &first, &second, wire]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().expect("sh starts");
         let mut keeper = Keeper {
@@ -125,6 +172,21 @@ impl Server {
         self.order("promote");
     }
 
+    /// The certificate of the authority of a server that takes TLS connections, in PEM.
+    pub fn authority(&self) -> String {
+        self.order("authority")
+    }
+
+    /// Copies all that the server holds.
+    pub fn back_up(&self) {
+        self.order("backup");
+    }
+
+    /// Ends the server and starts it again as it was when it was backed up.
+    pub fn restore(&self) {
+        self.order("restore");
+    }
+
     /// The address of a new schema in the database, with all hosts.
     pub async fn schema(&self) -> String {
         let name = format!("test_{}", self.schemas.fetch_add(1, Relaxed));
@@ -139,18 +201,25 @@ impl Server {
         format!("postgres://postgres@{}/postgres?options[search_path]={name}", hosts.join(","))
     }
 
-    fn order(&self, order: &str) {
+    /// What the keeper writes when it has done it.
+    fn order(&self, order: &str) -> String {
         let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
         writeln!(keeper.orders, "{order}").expect("the keeper listens");
-        keeper.await_done();
+        keeper.await_done()
     }
 }
 
 impl Keeper {
-    fn await_done(&mut self) {
-        let mut line = String::new();
-        self.answers.read_line(&mut line).expect("the keeper writes");
-        assert_eq!(line, "done\n", "PostgreSQL does not do as it should");
+    fn await_done(&mut self) -> String {
+        let mut text = String::new();
+        loop {
+            let read = self.answers.read_line(&mut text).expect("the keeper writes");
+            assert!(read > 0, "PostgreSQL does not do as it should");
+            if text.ends_with("done\n") {
+                text.truncate(text.len() - "done\n".len());
+                return text;
+            }
+        }
     }
 }
 

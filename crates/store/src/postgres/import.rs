@@ -30,7 +30,10 @@ const COUNT_FACES_OF_USERS: &str = "UPDATE users u SET face_count = u.face_count
     FROM unnest($2::bigint[], $3::bigint[]) gained (id, faces) WHERE u.collection = $1 AND u.id = gained.id
     RETURNING u.face_count";
 
-const LOCK_NAME: &str = "SELECT id FROM collections WHERE account = $1 AND region = $2 AND name = $3 AND NOT dropped FOR UPDATE";
+// Locked in ascending order, as a reset does, so that nobody waits for one who waits for him.
+const LOCK_NAMES: &str = "SELECT c.id, c.account, c.region, c.name FROM collections c
+    JOIN unnest($1::text[], $2::text[], $3::text[]) wanted (account, region, name) USING (account, region, name)
+    WHERE NOT c.dropped ORDER BY c.id FOR UPDATE OF c";
 
 const REPLACE: &str = "WITH gone AS (
         UPDATE collections SET dropped = true, version = version + 1, nonce = $2 WHERE id = $1 RETURNING id, version
@@ -159,6 +162,38 @@ pub(super) struct Finish {
     pub(super) replace: bool,
 }
 
+/// Account, region and name.
+type FullName<'a> = (&'a str, &'a str, &'a str);
+
+fn name_of(import: &Import) -> FullName<'_> {
+    let Import { tenant: Tenant { account, region }, name, .. } = import;
+    (account, region, name)
+}
+
+impl Finish {
+    /// The collections that have the names of the imports, locked.
+    async fn lock_names(
+        &self,
+        connection: &mut PgConnection,
+    ) -> StoreResult<HashMap<FullName<'_>, i64>> {
+        let names = self.imports.iter().map(name_of);
+        let (accounts, (regions, own)): (Vec<&str>, (Vec<&str>, Vec<&str>)) =
+            names.map(|(account, region, name)| (account, (region, name))).unzip();
+        let found: Vec<(i64, String, String, String)> = sqlx::query_as(LOCK_NAMES)
+            .bind(accounts)
+            .bind(regions)
+            .bind(own)
+            .fetch_all(connection)
+            .await?;
+        let ids: HashMap<_, _> = found
+            .iter()
+            .map(|(id, account, region, name)| ((&**account, &**region, &**name), *id))
+            .collect();
+        let ours = self.imports.iter().map(name_of);
+        Ok(ours.filter_map(|name| Some((name, *ids.get(&name)?))).collect())
+    }
+}
+
 #[async_trait]
 impl Write for Finish {
     type Output = Vec<Collection>;
@@ -168,16 +203,13 @@ impl Write for Finish {
     }
 
     async fn apply(&self, transaction: &mut Transaction<'_>) -> StoreResult<Vec<Collection>> {
-        let mut shown = Vec::with_capacity(self.imports.len());
-        for import in &self.imports {
-            let Import { key, tenant, name } = import;
-            let there: Option<i64> = sqlx::query_scalar(LOCK_NAME)
-                .bind(&tenant.account)
-                .bind(&tenant.region)
-                .bind(name)
-                .fetch_optional(&mut *transaction.connection)
-                .await?;
-            match there {
+        let mut there = self.lock_names(transaction.connection).await?;
+        // The unique names are taken in one order, too.
+        let mut order: Vec<&Import> = self.imports.iter().collect();
+        order.sort_unstable_by_key(|import| name_of(import));
+        let mut shown = HashMap::with_capacity(order.len());
+        for import in order {
+            match there.remove(&name_of(import)) {
                 None => {}
                 Some(_) if !self.replace => return Err(exists(import)),
                 Some(id) => {
@@ -187,7 +219,7 @@ impl Write for Finish {
                     transaction.changes.push(Change::CollectionDropped { collection });
                 }
             }
-            let show = sqlx::query_as(SHOW).bind(key.0);
+            let show = sqlx::query_as(SHOW).bind(import.key.0);
             let collection: Option<CollectionRow> =
                 show.fetch_optional(&mut *transaction.connection).await.map_err(|error| {
                     // Another node has made one of that name just now.
@@ -196,8 +228,9 @@ impl Write for Finish {
                         _ => error.into(),
                     }
                 })?;
-            shown.push(collection.ok_or_else(|| ended(import))?.into());
+            shown.insert(import.key, collection.ok_or_else(|| ended(import))?.into());
         }
+        let shown = self.imports.iter().filter_map(|import| shown.remove(&import.key)).collect();
         transaction.effect = Effect::Written;
         Ok(shown)
     }

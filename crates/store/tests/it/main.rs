@@ -5,3 +5,5 @@ mod contract;
 mod crash;
 mod open;
 mod release;
+mod tls;
+mod unreliable;
