@@ -1,32 +1,36 @@
-//! `lookalike check`: whether a data folder is sound.
+//! `lookalike check`: whether a data folder or a database is sound.
 
 use std::path::Path;
 
 use thiserror::Error;
 
-use lookalike_store::OpenError;
+use lookalike_store::{Address, OpenError, check, check_database, shown};
 
-/// Why a folder did not pass.
+/// Why it did not pass.
 #[derive(Debug, Error)]
 pub enum CheckError {
     #[error(transparent)]
     Unreadable(#[from] OpenError),
-    #[error("{} is damaged: restore it from a backup", .0.display())]
-    Damaged(std::path::PathBuf),
+    #[error("{0} is damaged: restore it from a backup")]
+    Damaged(String),
 }
 
-/// Verifies a folder and prints what it found.
-pub async fn run(folder: &Path) -> Result<(), CheckError> {
-    let report = lookalike_store::check(folder).await?;
+/// Verifies a folder, or the database of an address, and prints what it found.
+pub async fn run(location: &str) -> Result<(), CheckError> {
+    let report = if Address::is_one(location) {
+        check_database(&location.parse()?).await?
+    } else {
+        check(Path::new(location)).await?
+    };
     for damage in &report.damage {
         println!("{damage}");
     }
     if !report.damage.is_empty() {
-        return Err(CheckError::Damaged(folder.to_owned()));
+        return Err(CheckError::Damaged(shown(location)));
     }
     println!(
         "{}: sound; {} collections, {} faces",
-        folder.display(),
+        shown(location),
         report.collections,
         report.faces
     );

@@ -46,11 +46,12 @@ pub enum Command {
         #[arg(long, env = "LOOKALIKE_LISTEN", default_value = "127.0.0.1:9340", value_parser = parse_listen)]
         listen: SocketAddr,
     },
-    /// Verify a data folder that no server is using; exits with 1 when it is damaged.
+    /// Verify a data folder that no server is using, or a PostgreSQL database beside its servers;
+    /// exits with 1 when it is damaged.
     Check {
-        /// Folder of the database.
-        #[arg(long, env = "LOOKALIKE_DATA", default_value_os_t = Installation::find().data())]
-        data: PathBuf,
+        /// Folder of the database, or its address.
+        #[arg(long, env = "LOOKALIKE_DATA", hide_env_values = true, default_value_t = default_data())]
+        data: String,
     },
     /// Copy the data folder, whether or not a server is using it.
     Backup {

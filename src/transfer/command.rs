@@ -16,7 +16,7 @@ use super::format::{End, Imported, Line};
 use super::{ExportError, ImportError, ImportOptions, Selection};
 use crate::installation::Installation;
 use crate::packs::KnownPacks;
-use lookalike_store::{Location, OpenError, Sqlite, Store, StoreError};
+use lookalike_store::{Address, OpenError, Store, StoreError};
 
 /// What is read from a file at a time.
 const PIECE: usize = 256 << 10;
@@ -37,9 +37,10 @@ pub struct ServerOrFolder {
     /// Token of the server's control plane.
     #[arg(long, env = "LOOKALIKE_ADMIN_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub admin_token: Option<String>,
-    /// Folder of a stopped server's database, instead of a server.
+    /// Folder of a stopped server's database, or the address of a PostgreSQL database, instead of
+    /// a server.
     #[arg(long, value_name = "FOLDER")]
-    pub data: Option<PathBuf>,
+    pub data: Option<String>,
 }
 
 /// Write collections to a file.
@@ -121,8 +122,8 @@ pub async fn run_export(command: ExportCommand) -> Result<(), TransferError> {
     let selection = Selection { account, region, collection };
     let mut target = Target::create(&file, force)?;
     match &place.data {
-        Some(folder) => {
-            let store = open(folder).await?;
+        Some(location) => {
+            let store = open(location).await?;
             let selected = super::select(&*store, &selection).await?;
             target.expect(selected.faces);
             super::export(&*store, selected, async |bytes: Bytes| target.write(&bytes)).await?;
@@ -150,8 +151,8 @@ pub async fn run_import(command: ImportCommand) -> Result<(), TransferError> {
     let options = ImportOptions { account, region, name, replace };
     let source = Source::open(&file).await?;
     let imported = match &place.data {
-        Some(folder) => {
-            let store = open(folder).await?;
+        Some(location) => {
+            let store = open(location).await?;
             let packs = KnownPacks::find(&models, &pack);
             let mut source = source;
             let pieces = async || source.next().await;
@@ -167,12 +168,12 @@ pub async fn run_import(command: ImportCommand) -> Result<(), TransferError> {
     Ok(())
 }
 
-/// The store of a folder that exists: nobody means to export a new one.
-async fn open(folder: &Path) -> Result<Arc<dyn Store>, TransferError> {
-    if !folder.is_dir() {
-        return Err(TransferError::NoFolder(folder.to_owned()));
+/// The store of a folder that exists, as nobody means to export a new one, or of an address.
+async fn open(location: &str) -> Result<Arc<dyn Store>, TransferError> {
+    if !Address::is_one(location) && !Path::new(location).is_dir() {
+        return Err(TransferError::NoFolder(location.into()));
     }
-    Ok(Arc::new(Sqlite::open(&Location::Directory(folder.to_owned())).await?))
+    Ok(lookalike_store::open(location).await?)
 }
 
 /// A file that appears under its name once it is whole; only its owner may read it.

@@ -12,6 +12,7 @@ mod error;
 mod open_error;
 mod ownership;
 mod postgres;
+mod report;
 mod rows;
 mod sinks;
 mod sqlite;
@@ -36,8 +37,9 @@ pub use rows::{
 };
 
 pub use open_error::OpenError;
-pub use postgres::{Address, Postgres};
-pub use sqlite::{Backup, BackupError, Location, Report, Sqlite, backup, check};
+pub use postgres::{Address, Postgres, check as check_database};
+pub use report::Report;
+pub use sqlite::{Backup, BackupError, Location, Sqlite, backup, check};
 
 /// Opens the store of that location: a folder, `:memory:` for one that keeps nothing, or the
 /// address of a database that begins with `postgres://`.
@@ -156,11 +158,11 @@ pub trait Store: VectorSource + Transfer {
     /// [`StoreError::Closed`].
     async fn close(&self);
 
-    /// Every tenant that has collections, in ascending order of account and region, with what they
-    /// hold.
     /// What the data takes on disk, or in memory where nothing is kept.
     async fn size(&self) -> StoreResult<StoreSize>;
 
+    /// Every tenant that has collections, in ascending order of account and region, with what they
+    /// hold.
     async fn tenants(&self) -> StoreResult<Vec<TenantTotals>>;
 
     /// Deletes every collection of the tenants in `scope`, in one step that is taken as a whole, and

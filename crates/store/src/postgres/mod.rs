@@ -15,6 +15,7 @@
 mod address;
 mod associations;
 mod batch;
+mod check;
 mod collections;
 mod engine;
 mod error;
@@ -46,6 +47,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 
 pub use address::Address;
+pub use check::check;
 pub(crate) use error::classify;
 
 use crate::change::{ChangeSink, FaceVector, Since};
@@ -169,12 +171,12 @@ impl Store for Postgres {
         self.engine.close();
     }
 
-    async fn tenants(&self) -> StoreResult<Vec<TenantTotals>> {
-        self.engine.read(tenants::list).await
     async fn size(&self) -> StoreResult<StoreSize> {
         self.engine.read(tenants::size).await
     }
 
+    async fn tenants(&self) -> StoreResult<Vec<TenantTotals>> {
+        self.engine.read(tenants::list).await
     }
 
     async fn reset(&self, scope: &Scope) -> StoreResult<Vec<TenantTotals>> {

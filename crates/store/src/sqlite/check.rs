@@ -11,18 +11,7 @@ use super::folder::Folder;
 use super::open::MIGRATIONS;
 use crate::checksums::checksum;
 use crate::open_error::{OpenError, latest};
-
-/// What a folder holds, and what is wrong with it.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    pub collections: u64,
-    pub faces: u64,
-    /// One sentence each; empty when all is well.
-    pub damage: Vec<String>,
-}
-
-/// More than this would only be more of the same.
-const MAX_DAMAGE: usize = 100;
+use crate::report::{MAX_DAMAGE, Report};
 
 /// Each row found is damage, in one column of text.
 const RULES: &[&str] = &[

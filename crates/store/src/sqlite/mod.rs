@@ -41,7 +41,7 @@ use tokio::sync::Mutex;
 use uuid::Uuid;
 
 pub use backup::{Backup, BackupError, backup};
-pub use check::{Report, check};
+pub use check::check;
 pub(crate) use error::classify;
 pub use open::Location;
 

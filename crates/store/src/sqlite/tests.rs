@@ -8,10 +8,11 @@ use sqlx::SqlitePool;
 use uuid::Uuid;
 
 use super::{
-    Location, Report, Sqlite, associations, check, checksums, collections, export, faces, import,
-    load, purge, tags, tokens, users,
+    Location, Sqlite, associations, check, checksums, collections, export, faces, import, load,
+    purge, tags, tokens, users,
 };
 use crate::open_error::OpenError;
+use crate::report::Report;
 use crate::tenant::Tenant;
 use crate::{
     BoundingBox, Collection, FaceFilter, Failure, Idempotency, IndexFaces, NewCollection, NewFace,
