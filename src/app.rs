@@ -20,6 +20,7 @@ use crate::objects::{ImageSource, SourceError};
 use crate::packs::{LoadError, PackFiles, Packs};
 use crate::seed::SeedError;
 use crate::telemetry::Telemetry;
+use crate::thumbnails::{ThumbnailError, Thumbnails};
 use lookalike_store::{ChangeSink, OpenError, Store};
 use lookalike_vision::image::PixelBudget;
 
@@ -38,6 +39,7 @@ pub struct App {
     /// What [`Self::encoded`] had in the beginning.
     pub encoded_kib: usize,
     pub telemetry: Arc<Telemetry>,
+    pub thumbnails: Arc<Thumbnails>,
     pub answers: Answers,
     pub faults: Faults,
     pub face_ids: FaceIds,
@@ -56,6 +58,8 @@ pub enum StartError {
     Packs(#[from] LoadError),
     #[error(transparent)]
     Images(#[from] SourceError),
+    #[error(transparent)]
+    Thumbnails(#[from] ThumbnailError),
     #[error(transparent)]
     Credentials(#[from] aws_json::auth::CredentialsError),
     #[error(
@@ -112,6 +116,11 @@ impl App {
         let telemetry = Arc::new(Telemetry::new(config.telemetry.clone(), packs.served().pack()));
         let sink: Arc<dyn ChangeSink> = telemetry.clone();
         store.subscribe(&sink);
+        let keeping = config.admin.thumbnails;
+        let thumbnails = Thumbnails::open(keeping, &config.data, Arc::clone(&store))?;
+        let thumbnails = Arc::new(thumbnails);
+        let sink: Arc<dyn ChangeSink> = thumbnails.clone();
+        store.subscribe(&sink);
         let load = packs.served().load_now();
         let places = load.workers + load.queue;
         let encoded_kib = encoded.available_permits();
@@ -125,6 +134,7 @@ impl App {
             door: Door::new(places),
             encoded_kib,
             telemetry,
+            thumbnails,
             answers: Answers::default(),
             faults: Faults::new(config.faults()),
             face_ids: config.deterministic.map_or(FaceIds::Random, FaceIds::Seeded),

@@ -22,6 +22,7 @@ use crate::operations::Rekognition;
 use crate::seed::SeedCommand;
 use crate::server::browsers::{AllowedOrigin, parse_host_name};
 use crate::shell::EnvCommand;
+use crate::thumbnails::Keeping;
 use crate::transfer::{ExportCommand, ImportCommand};
 use aws_json::{RateLimit, Service as _};
 
@@ -223,6 +224,11 @@ pub struct AdminConfig {
     /// Whether browsers get the web console.
     #[arg(long, env = "LOOKALIKE_CONSOLE", value_enum, default_value_t = Switch::On)]
     pub console: Switch,
+    /// Where to keep a small picture of each indexed face for the console: `memory` until the
+    /// server ends; `disk` in the data folder, for collections with the tag `lookalike:thumbnails`
+    /// = `on`.
+    #[arg(long, env = "LOOKALIKE_THUMBNAILS", value_enum, default_value_t = Keeping::Off)]
+    pub thumbnails: Keeping,
     /// Where the console finds pictures of enrolled people, for example
     /// `https://app.example/people/{ExternalImageId}.jpg`; the browser fetches them.
     #[arg(long, env = "LOOKALIKE_CONSOLE_THUMBNAILS", value_name = "URL")]

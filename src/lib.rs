@@ -33,4 +33,5 @@ pub mod server;
 pub mod shapes;
 pub mod shell;
 pub mod telemetry;
+pub mod thumbnails;
 pub mod transfer;

@@ -16,6 +16,7 @@ mod requests;
 mod reset;
 mod seed;
 mod system;
+mod thumbnails;
 pub mod transfer;
 
 use std::sync::Arc;
@@ -86,6 +87,7 @@ fn guarded() -> OpenApiRouter<Arc<Admin>> {
         .routes(routes!(answers::list, answers::declare, answers::clear))
         .routes(routes!(faults::show, faults::replace, faults::clear))
         .routes(routes!(seed::seed))
+        .routes(routes!(thumbnails::thumbnail))
         .routes(routes!(transfer::export))
         .routes(routes!(transfer::import))
 }
@@ -114,6 +116,7 @@ pub fn routes(admin: &Arc<Admin>, access: Arc<Access>) -> Router {
             version: env!("CARGO_PKG_VERSION"),
             verify: !admin.front.auth.is_open(),
             thumbnails: admin.config.admin.console_thumbnails.clone(),
+            kept: admin.config.admin.thumbnails,
         }));
     }
     with_aliases(own, aliases, admin)

@@ -11,7 +11,9 @@ use super::Admin;
 use super::error::{AdminError, ErrorBody};
 use super::extract::Json;
 use crate::config::ServeConfig;
+use crate::console::ThumbnailTemplate;
 use crate::memory;
+use crate::thumbnails::Keeping;
 use lookalike_store::TenantTotals;
 use lookalike_vision::Pack;
 
@@ -30,8 +32,8 @@ pub struct System {
     faces: u64,
     users: u64,
     tenants: Vec<TenantCard>,
-    /// What of the images is kept: nothing.
-    thumbnails: &'static str,
+    /// Where small pictures of indexed faces are kept.
+    thumbnails: Keeping,
     faults_on: bool,
     answers_on: bool,
 }
@@ -62,9 +64,9 @@ struct Points {
 /// Images that wait for an inference thread.
 #[derive(Serialize, ToSchema)]
 struct Queue {
+    waiting: usize,
     most: usize,
 }
-    waiting: usize,
 
 /// Memory in bytes.
 #[derive(Serialize, ToSchema)]
@@ -101,6 +103,8 @@ struct Settings {
     cors_origins: Vec<String>,
     host_names: Vec<String>,
     console: bool,
+    #[schema(value_type = Option<String>)]
+    console_thumbnails: Option<ThumbnailTemplate>,
     deterministic: Option<u64>,
 }
 
@@ -141,6 +145,7 @@ impl Settings {
             cors_origins: config.browsers.cors_origin.iter().map(ToString::to_string).collect(),
             host_names: config.browsers.host_name.clone(),
             console: config.admin.has_console(),
+            console_thumbnails: config.admin.console_thumbnails.clone(),
             deterministic: config.deterministic,
         }
     }
@@ -157,12 +162,12 @@ pub async fn system(State(admin): State<Arc<Admin>>) -> Result<Json<System>, Adm
     let tenants = app.store.tenants().await?;
     let held = app.gallery.size();
     let vision = app.packs.served();
+    let load = vision.load_now();
     let sum = |of: fn(&TenantTotals) -> u64| tenants.iter().map(of).sum();
     Ok(Json(System {
         version: env!("CARGO_PKG_VERSION"),
         uptime_seconds: admin.started.elapsed().as_secs(),
         pack: vision.pack().into(),
-    let load = vision.load_now();
         settings: Settings::of(&admin.config, admin.front.auth.is_open()),
         workers: load.workers,
         queue: Queue { waiting: load.waiting, most: load.queue },
@@ -175,7 +180,7 @@ pub async fn system(State(admin): State<Arc<Admin>>) -> Result<Json<System>, Adm
         faces: sum(|totals| totals.faces),
         users: sum(|totals| totals.users),
         tenants: tenants.into_iter().map(TenantCard::from).collect(),
-        thumbnails: "off",
+        thumbnails: app.thumbnails.keeping(),
         faults_on: app.faults.is_on(),
         answers_on: !app.answers.is_empty(),
     }))

@@ -18,6 +18,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 
 pub use self::thumbnails::ThumbnailTemplate;
+use crate::thumbnails::Keeping;
 use assets::Assets;
 
 /// What the pages have to know before their first call.
@@ -29,6 +30,8 @@ pub struct Facts {
     pub verify: bool,
     /// Where pictures of enrolled people are, if the operator has any.
     pub thumbnails: Option<ThumbnailTemplate>,
+    /// Where the server keeps pictures of faces.
+    pub kept: Keeping,
 }
 
 struct Console {

@@ -53,6 +53,7 @@ def test_the_description_names_every_route_that_there_is(guarded, description):
         "metrics",
         "answers",
         "faults",
+        "thumbnails",
     }
     assert {f"/_lookalike/{name}" for name in named} <= paths
     for path in paths - ENDLESS - FILES:

@@ -28,6 +28,7 @@ mod seed;
 mod shutdown;
 mod tags;
 mod telemetry;
+mod thumbnails;
 mod transfer;
 mod users;
 mod wire;

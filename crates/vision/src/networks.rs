@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use image::RgbImage;
+
 use super::aligner::{Aligner, Template};
 use super::analyzer::{Analysis, Analyzer};
 use super::detector::{Detection, Detector};
@@ -157,6 +159,12 @@ impl Networks {
     ) -> Result<Vec<Embedding>, VisionError> {
         let _stage = stage::embed().entered();
         self.embedder.embed(&mut self.aligner, &image.pixels, faces)
+    }
+
+    /// A face upright, 112 pixels a side, with its landmarks where all such crops have them.
+    pub fn crop(&mut self, image: &DecodedImage, face: &Detection) -> RgbImage {
+        let crop = self.aligner.crop(&image.pixels, face, &self.quality_template);
+        RgbImage::from_raw(crop.side, crop.side, crop.pixels).expect("a crop has all its pixels")
     }
 
     /// Whether a filter lets a face pass by how well its view can be recognized.

@@ -108,13 +108,20 @@ impl Operation for IndexFaces {
         };
         let picture = context.picture(asked, location).await?;
 
+        let thumbnails = &context.app.thumbnails;
+        let keeps = thumbnails.are_kept(&context.tenant, &collection.name).await?;
         let viewer = context.viewer(rules, [&picture]).await?;
-        let (image_sha256, seen, selection) = context
+        let (image_sha256, seen, selection, pictures) = context
             .run(&searchable.vision, move |networks| {
                 let image_sha256 = picture.digest();
                 let mut scene = viewer.look(networks, picture)?;
                 let selection = select(&mut scene, networks, filter, max_faces)?;
-                Ok((image_sha256, scene.into_seen(), selection))
+                let mut pictures = Vec::new();
+                if keeps {
+                    let indexed = selection.indexed.iter();
+                    pictures.extend(indexed.map(|(index, _)| scene.thumbnail(networks, *index)));
+                }
+                Ok((image_sha256, scene.into_seen(), selection, pictures))
             })
             .await?;
 
@@ -133,6 +140,11 @@ impl Operation for IndexFaces {
             faces: selection.indexed.iter().map(new_face).collect(),
         };
         let stored = context.app.store.index_faces(new).instrument(stage::store()).await?;
+        if keeps {
+            let rows = stored.iter().map(|face| face.row);
+            let pictures = rows.zip(pictures).filter_map(|(row, picture)| Some((row, picture?)));
+            thumbnails.keep(collection, pictures.collect()).await;
+        }
         let refused = selection.refused.iter().filter_map(|(_, reasons)| reasons.first().copied());
         context.findings.indexed(stored.len(), refused);
         context.findings.changed(stored.iter().map(|face| face.face_id), None);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::picture::{DeclaredPicture, Picture, Readable};
 use crate::telemetry::{Findings, ImageOrigin, SeenImage};
+use crate::thumbnails;
 use aws_json::shapes::{Choice, Named};
 use aws_json::{ApiError, ApiResult, ErrorCode};
 use lookalike_vision::image::{DecodeError, DecodedImage, Format, MAX_SIDE, PixelMemory};
@@ -167,6 +168,16 @@ impl Scene {
             }
         }
         Ok(None)
+    }
+
+    /// A small upright picture of a face; none where nobody has seen it.
+    pub fn thumbnail(&self, networks: &mut Networks, index: usize) -> Option<Vec<u8>> {
+        match &self.views {
+            Views::Seen { image, detections } => {
+                thumbnails::encode(&networks.crop(image, &detections[index]))
+            }
+            Views::Declared(_) => None,
+        }
     }
 
     /// The vectors of those of the faces that can be recognized as well as the filter demands;

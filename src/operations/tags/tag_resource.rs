@@ -40,6 +40,7 @@ impl Operation for TagResource {
             .put_tags(&context.tenant, name, input.tags.into_inner().into_map())
             .instrument(stage::store())
             .await?;
+        context.app.thumbnails.retagged(&context.tenant, name).await?;
         context.findings.changed([], None);
         Ok(Output {})
     }

@@ -42,6 +42,7 @@ impl Operation for UntagResource {
             .remove_tags(&context.tenant, name, keys)
             .instrument(stage::store())
             .await?;
+        context.app.thumbnails.retagged(&context.tenant, name).await?;
         context.findings.changed([], None);
         Ok(Output {})
     }
