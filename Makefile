@@ -20,7 +20,7 @@ PACKAGER := $(CACHE)/packaging/.complete
 
 .DEFAULT_GOAL := help
 .PHONY: help run build dist release-check book test test-rust test-clients test-console \
-    test-recipe test-models screenshots lint doc check licenses models clean \
+    test-recipe test-models screenshots lint lint-console doc check licenses models clean \
     bench bench-parts bench-index-faces bench-recognition bench-engine bench-scale bench-side-by-side \
     bench-connections bench-overload bench-transfer bench-cluster bench-rivals
 
@@ -67,6 +67,9 @@ screenshots: $(RUNTIME) $(NODE_CONSOLE) ## Renew the pictures of the console in 
 lint: ## Formatting and lints, warnings denied
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+lint-console: $(NODE_CONSOLE) ## Types of the web console's modules
+	$(VENV)/bin/node tests/console/node_modules/typescript/bin/tsc -p tests/console
 
 doc: ## Build the documentation, warnings denied
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps

@@ -1,12 +1,12 @@
 // Keys, rights and the control plane.
 
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
 import { journey, launch } from "./browser.mjs";
-import { call, folder, start } from "./server.mjs";
+import { call, folder, root, runPytest, start } from "./server.mjs";
 
 const keys = `
 [[key]]
@@ -24,20 +24,22 @@ actions = ["rekognition:List*", "rekognition:Describe*"]
 `;
 let server;
 let guarded;
+let keeper;
 let browser;
 
 before(async () => {
   const file = join(folder(), "keys.toml");
   writeFileSync(file, keys);
-  [server, guarded, browser] = await Promise.all([
+  [server, guarded, keeper, browser] = await Promise.all([
     start(),
     start("--credentials", file, "--admin-token", "open-sesame"),
+    start("--thumbnails", "memory"),
     launch(),
   ]);
 });
 after(async () => {
   await browser?.close();
-  await Promise.all([server?.stop(), guarded?.stop()]);
+  await Promise.all([server?.stop(), guarded?.stop(), keeper?.stop()]);
 });
 const go = (name, options, run) => test(name, () => journey(browser, server, options, run));
 const guard = (name, options, run) => test(name, () => journey(browser, guarded, options, run));
@@ -180,4 +182,38 @@ go("another account is another world", { path: "collections" }, async ({ page, a
   await page.getByLabel("Account", { exact: true }).fill("999999999999");
   await page.getByRole("button", { name: "Use these" }).click();
   await page.getByText("No collection yet").waitFor();
+});
+
+test("crops that the server keeps are shown, and the page states that it keeps them", () =>
+  journey(browser, keeper, { path: "collections" }, async ({ page, account }) => {
+    const Bytes = readFileSync(join(root, "examples/faces/group.jpg")).toString("base64");
+    await call(keeper, account, "CreateCollection", { CollectionId: "staff" });
+    await call(keeper, account, "IndexFaces", { CollectionId: "staff", Image: { Bytes } });
+    await page.goto(`${keeper.url}/_lookalike/ui/#/collections/staff/faces`);
+    await page.getByText("Crops of faces: memory").waitFor();
+    const crops = page.getByRole("table", { name: "Faces" }).locator("img.avatar");
+    await page.waitForFunction(() => document.querySelectorAll("td img.avatar").length === 3);
+    const sizes = await crops.evaluateAll((images) => images.map(({ naturalWidth }) => naturalWidth));
+    assert.deepEqual(sizes, [112, 112, 112]);
+  }));
+
+go("a request is copied as a test that passes", { path: "requests" }, async ({ page, account }) => {
+  const Bytes = readFileSync(join(root, "examples/faces/ana-1.jpg")).toString("base64");
+  await call(server, account, "CreateCollection", { CollectionId: "staff" });
+  await call(server, account, "IndexFaces", { CollectionId: "staff", Image: { Bytes } });
+  await call(server, account, "SearchFacesByImage", { CollectionId: "staff", Image: { Bytes } });
+  await call(server, account, "DetectFaces", { Image: { Bytes: btoa("no picture") } });
+  await call(server, account, "DescribeCollection", { CollectionId: "nobody" });
+  await page.getByLabel("Filter by operation, collection, error, account or id").fill(account);
+  const table = page.getByRole("table", { name: "Requests" });
+  const tests = [];
+  for (const operation of ["IndexFaces", "SearchFacesByImage", "DetectFaces", "DescribeCollection"]) {
+    await table.getByRole("button", { name: operation, exact: true }).click();
+    await page.getByRole("button", { name: "Copy as test" }).click();
+    await page.getByRole("button", { name: "Copied" }).waitFor();
+    const code = await page.evaluate(() => navigator.clipboard.readText());
+    await page.getByRole("button", { name: "Copy as test" }).waitFor();
+    tests.push(code);
+  }
+  await runPytest(server, tests);
 });

@@ -41,6 +41,57 @@ async function staff(page, account, name) {
 const count = async (account) =>
   (await call(server, account, "DescribeCollection", { CollectionId: "staff" })).FaceCount;
 
+go("a collection is exported to a file and imported from it", {}, async ({ page, account }) => {
+  const ids = await staff(page, account);
+  await page.getByRole("link", { name: "Collections", exact: true }).first().click();
+  const [download] = await Promise.all([
+    page.waitForEvent("download"),
+    page.getByRole("button", { name: "Export staff" }).click(),
+  ]);
+  assert.equal(download.suggestedFilename(), "staff.jsonl");
+  const file = await download.path();
+  assert.equal(readFileSync(file, "utf8").match(/^{"face":/gm).length, 3);
+  await call(server, account, "DeleteCollection", { CollectionId: "staff" });
+
+  const pick = async (name) => {
+    await page.getByRole("button", { name: "Import" }).first().click();
+    const dialog = page.getByRole("dialog", { name: "Import" });
+    await dialog.getByLabel("File").setInputFiles(file);
+    if (name) await dialog.getByLabel(/^New name/).fill(name);
+    return dialog;
+  };
+  const submit = (dialog) => dialog.getByRole("button", { name: "Import" }).click();
+  await submit(await pick());
+  await page.getByText("Imported staff: 3 faces.").waitFor();
+  const { Faces } = await call(server, account, "ListFaces", { CollectionId: "staff" });
+  assert.deepEqual(Faces.map(({ FaceId }) => FaceId).sort(), ids);
+  await submit(await pick("copy"));
+  await page.getByText("Imported copy: 3 faces.").waitFor();
+  await page.getByRole("link", { name: "copy" }).waitFor();
+});
+
+go(
+  "an import over what is there is refused, unless that is to be replaced",
+  { path: "collections", allowed: /409/ },
+  async ({ page, account }) => {
+    await call(server, account, "CreateCollection", { CollectionId: "staff" });
+    await page.reload();
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: "Export all" }).click(),
+    ]);
+    assert.equal(download.suggestedFilename(), `${account}.jsonl`);
+    await page.getByRole("button", { name: "Import" }).click();
+    const dialog = page.getByRole("dialog", { name: "Import" });
+    await dialog.getByLabel("File").setInputFiles(await download.path());
+    await dialog.getByRole("button", { name: "Import" }).click();
+    await dialog.getByRole("alert").getByText(/exists already/).waitFor();
+    await dialog.getByLabel("Replace collections of the same name").check();
+    await dialog.getByRole("button", { name: "Import" }).click();
+    await page.getByText("Imported staff: 0 faces.").waitFor();
+  },
+);
+
 go(
   "a collection is made with tags, retagged, and deleted by its name",
   { path: "collections" },

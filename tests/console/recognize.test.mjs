@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 
 import { journey, launch } from "./browser.mjs";
-import { call, root, start } from "./server.mjs";
+import { call, root, runPytest, start } from "./server.mjs";
 
 const faces = (name) => join(root, "examples/faces", name);
 let server;
@@ -127,6 +127,62 @@ go("every face is searched, and the threshold decides what is kept", {}, async (
   const matches = page.getByRole("region", { name: "Matches of face 1" });
   await matches.getByRole("button", { name: "Why" }).first().click();
   await matches.getByText("Cosine of the vectors").waitFor();
+  await matches.getByText("Pairs of strangers this alike").waitFor();
+  await matches.getByText("The picture’s sharpness, brightness").waitFor();
+});
+
+go("a histogram shows what lies on which side of the threshold", {}, async ({ page }) => {
+  await enroll(page);
+  await page.getByRole("link", { name: "Search", exact: true }).click();
+  await page.getByRole("button", { name: "Three people" }).click();
+  const threshold = page.getByRole("region", { name: "Threshold" });
+  const bars = threshold.getByRole("list", { name: "Pairs by their Similarity" });
+  const items = bars.getByRole("listitem");
+  await items.first().waitFor();
+  const texts = await items.allInnerTexts();
+  assert.match(texts[0], /<80/);
+  const shares = await bars.evaluate((list) =>
+    [...list.children].map(({ title }) => title.match(/[\d.e-]+(?= %)/g).map(Number)),
+  );
+  const sum = (at) => shares.reduce((total, row) => total + row[at], 0);
+  for (const at of [0, 1]) assert.ok(Math.abs(sum(at) - 100) < 1, `${shares}`);
+  const kept = async () => bars.locator(".kept").count();
+  const at80 = await kept();
+  assert.equal(at80, texts.length - 1);
+  await threshold.getByRole("slider").press("End");
+  assert.equal(await kept(), 0);
+  await threshold.getByRole("slider").press("Home");
+  assert.equal(await kept(), texts.length);
+  const matches = page.getByRole("region", { name: "Matches of face 1" });
+  await matches.getByRole("button", { name: "Why" }).first().click();
+  const own = matches.getByRole("list", { name: "Pairs by their Similarity" });
+  await own.getByRole("listitem").filter({ hasText: "this match is here" }).waitFor();
+});
+
+/** The code that the exchange shows under a name. */
+async function copied(page, name) {
+  await page.getByRole("button", { name, exact: true }).click();
+  await page.getByRole("button", { name: "Copy", exact: true }).click();
+  await page.getByRole("button", { name: "Copied" }).waitFor();
+  const code = await page.evaluate(() => navigator.clipboard.readText());
+  await page.getByRole("button", { name: "Copy", exact: true }).waitFor();
+  return code;
+}
+
+go("a call is copied as a test that passes", {}, async ({ page }) => {
+  const files = { "ana-2.jpg": readFileSync(faces("ana-2.jpg")) };
+  await page.getByRole("button", { name: "Ana", exact: true }).click();
+  await page.getByRole("heading", { name: "DetectFaces" }).waitFor();
+  const detect = await copied(page, "pytest, declared");
+  await page.getByRole("button", { name: "Index 1 face" }).click();
+  await page.getByRole("heading", { name: "IndexFaces" }).waitFor();
+  const index = await copied(page, "pytest, declared");
+  await page.getByRole("button", { name: "Ana again" }).click();
+  await page.getByRole("status", { name: "Result" }).waitFor();
+  const search = await copied(page, "pytest, declared");
+  assert.ok(search.includes('"person": "ana"') && search.includes("pytest.approx(9"), search);
+  const tests = [detect, index, search, await copied(page, "pytest")];
+  await runPytest(server, tests, files);
 });
 
 go("two pictures are compared face by face, and swapped", {}, async ({ page }) => {
@@ -142,6 +198,7 @@ go("two pictures are compared face by face, and swapped", {}, async ({ page }) =
   const matrix = page.getByRole("region", { name: "Similarity of every pair" });
   const cells = matrix.locator("td");
   await page.getByText("1 kept").waitFor();
+  await linked(page, 1, 0);
   assert.equal(await cells.count(), 3);
   const before = await cells.allInnerTexts();
   assert.ok(
@@ -153,7 +210,32 @@ go("two pictures are compared face by face, and swapped", {}, async ({ page }) =
   const after = await cells.allInnerTexts();
   assert.equal(after.length, 3);
   assert.ok(Number(after[1]) > 90, `${after}`);
+  await linked(page, 0, 1);
+  await page.setViewportSize({ width: 360, height: 780 });
+  await linked(page, 0, 1);
+  await page.getByRole("slider").press("End");
+  assert.equal(await page.locator(".linked line").count(), 0);
 });
+
+/** Waits until one line leads from a face of the source to a face of the target. */
+async function linked(page, row, column) {
+  await page.waitForFunction(
+    ([row, column]) => {
+      const lines = document.querySelectorAll(".linked line");
+      if (lines.length !== 1) return false;
+      const frame = lines[0].ownerSVGElement.getBoundingClientRect();
+      const touches = (side, index, x, y) => {
+        const box = document.querySelectorAll(`[aria-label="${side}"] .box`)[index];
+        const { left, right, top, bottom } = box.getBoundingClientRect();
+        const [at, down] = [x.baseVal.value + frame.left, y.baseVal.value + frame.top];
+        return at >= left - 1 && at <= right + 1 && down >= top - 1 && down <= bottom + 1;
+      };
+      const { x1, y1, x2, y2 } = lines[0];
+      return touches("Source", row, x1, y1) && touches("Target", column, x2, y2);
+    },
+    [row, column],
+  );
+}
 
 go("the keyboard alone gets to the first hit", {}, async ({ page }) => {
   const press = async (name) => {

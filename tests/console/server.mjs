@@ -1,10 +1,11 @@
 // Starts the real binary on a free port and stops it again.
 
-import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { execFile, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 
 export const root = resolve(import.meta.dirname, "../..");
 const binary = process.env.LOOKALIKE_BIN ?? join(root, "target/debug/lookalike");
@@ -78,4 +79,21 @@ export async function call(server, account, operation, input = {}) {
     body: JSON.stringify(input),
   });
   return answer.json();
+}
+
+/** Runs tests that were copied from the console; `files` lie beside them. Fails as pytest does. */
+export async function runPytest(server, tests, files = {}) {
+  const cwd = folder();
+  const modules = tests.map((code, index) => [`test_${index}.py`, code]);
+  for (const [name, content] of [...modules, ...Object.entries(files)])
+    writeFileSync(join(cwd, name), content);
+  const python = process.env.LOOKALIKE_PYTHON ?? join(root, ".cache/venv/bin/python");
+  const plugin = join(root, "packaging/pypi/pytest-lookalike");
+  const env = { ...environment(), LOOKALIKE_URL: server.url, PYTHONPATH: plugin };
+  const options = ["-q", "-p", "pytest_lookalike.plugin", "-p", "no:cacheprovider"];
+  const run = promisify(execFile)(python, ["-m", "pytest", ...options], { cwd, env });
+  const { stdout } = await run.catch((error) => {
+    throw new Error(`${tests.join("\n\n")}\n\n${error.stdout}${error.stderr}`);
+  });
+  if (!stdout.includes(`${tests.length} passed`)) throw new Error(stdout);
 }

@@ -23,6 +23,8 @@ const screens = {
   system: { label: "System", Screen: System },
 };
 
+/** The mark stands in the page once, as its icon. */
+const mark = document.querySelector("link[rel=icon]").getAttribute("href");
 const theme = signal(document.documentElement.dataset.theme ?? "");
 const isDark = () =>
   theme.value ? theme.value === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
@@ -34,20 +36,19 @@ function toggleTheme() {
 }
 
 function Side({ current }) {
-  const nav = useRef();
+  const nav = useRef(null);
   useEffect(() => {
     const link = nav.current.querySelector("[aria-current]");
     nav.current.scrollLeft = link.offsetLeft - nav.current.clientWidth / 2 + link.clientWidth / 2;
   }, [current]);
   const who = facts.value.verify ? "Keys" : "Account";
   return html`<aside class="side">
-    <a class="brand" href=${href("try")}><img src="mark.svg" alt="" />Lookalike</a>
+    <a class="brand" href=${href("try")}><img src=${mark} alt="" />Lookalike</a>
     <nav aria-label="Screens" ref=${nav}>
       <ul>
         ${Object.entries(screens).map(
-          ([name, { label, group }]) =>
+          ([name, { label }]) =>
             html`<li key=${name}>
-              ${group && html`<span class="group">${group}</span>`}
               <a href=${href(name)} aria-current=${name === current ? "page" : undefined}>
                 <${Icon} name=${name} />${label}
               </a>
@@ -72,6 +73,7 @@ function Side({ current }) {
       <div class="about">
         ${!facts.value.verify && html`<div class="number">${account.value}</div>`}
         <div>${region.value}</div>
+        ${facts.value.kept !== "off" && html`<div>Crops of faces: ${facts.value.kept}</div>`}
         <div>Lookalike ${facts.value.version}</div>
       </div>
     </div>

@@ -24,21 +24,25 @@ function needToken() {
   }
 }
 
-/** Asks a route; the parsed answer. */
-export async function admin(method, path, body) {
+/**
+ * Sends a body as it is; the answer, if it is no error.
+ *
+ * @param {{ body?: BodyInit, type?: string | false, accept?: string }} [options]
+ */
+async function send(method, path, options = {}) {
+  const { body, type, accept = "application/json" } = options;
   needToken();
-  const json = body === undefined ? {} : { "content-type": "application/json" };
   const answer = await fetch(`/_lookalike/${path}`, {
     method,
-    headers: headers(json),
-    body: body === undefined ? undefined : JSON.stringify(body),
+    headers: headers({ accept, ...(type && { "content-type": type }) }),
+    body,
   }).catch((cause) => {
     throw new CallError("Unreachable", "The server does not answer. Is it running?", {
       cause: String(cause),
     });
   });
+  if (answer.ok) return answer;
   const text = await answer.text();
-  if (answer.ok) return text && text.trim().startsWith("{") ? JSON.parse(text) : text;
   let told = {};
   try {
     told = JSON.parse(text);
@@ -50,6 +54,33 @@ export async function admin(method, path, body) {
     status: answer.status,
     cause: told.cause,
   });
+}
+
+/** Asks a route; the parsed answer. */
+export async function admin(method, path, body) {
+  const isFile = body instanceof Blob;
+  const answer = await send(method, path, {
+    body: isFile || body === undefined ? body : JSON.stringify(body),
+    type: body !== undefined && (isFile ? "application/jsonl" : "application/json"),
+  });
+  const text = await answer.text();
+  return text && text.trim().startsWith("{") ? JSON.parse(text) : text;
+}
+
+/** A query of a route; what is empty is left out. */
+export const query = (members) =>
+  new URLSearchParams(Object.entries(members).filter(([, value]) => value));
+
+/** What a route answers as a file. */
+export async function file(path) {
+  return (await send("GET", path, { accept: "*/*" })).blob();
+}
+
+/** Saves what a route answers under a name. */
+export async function save(path, name) {
+  const url = URL.createObjectURL(await file(path));
+  Object.assign(document.createElement("a"), { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
 /**

@@ -146,6 +146,7 @@ async function sign(headers, body, { host, keys, region, service, now = new Date
   ].join("\n");
   const scope = `${day}/${region}/${service}/aws4_request`;
   const text = ["AWS4-HMAC-SHA256", timestamp, scope, await sha256(canonical)].join("\n");
+  /** @type {string | ArrayBuffer} */
   let key = `AWS4${keys.secretAccessKey}`;
   for (const part of [day, region, service, "aws4_request"]) key = await hmac(key, part);
   const signature = hex(await hmac(key, text));

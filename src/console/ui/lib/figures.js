@@ -48,6 +48,7 @@ export function clock(value) {
 
 export function duration(seconds) {
   if (seconds == null) return "\u2013";
+  /** @type {[number, string][]} */
   const units = [
     [86400, "d"],
     [3600, "h"],
@@ -92,6 +93,29 @@ export function cost(accuracy, threshold) {
     falseMatchRate: Math.exp(between(Math.log(low.falseMatchRate), Math.log(high.falseMatchRate))),
     missRate: between(low.missRate, high.missRate),
   };
+}
+
+/**
+ * How pairs of one person and pairs of strangers spread over Similarity: their shares between the
+ * measured thresholds, lowest first.
+ */
+export function histogram(accuracy) {
+  const points = measured(accuracy);
+  if (points.length < 2) return [];
+  const edges = [
+    { threshold: 0, falseMatchRate: 1, missRate: 0 },
+    ...points,
+    { threshold: 100, falseMatchRate: 0, missRate: 1 },
+  ];
+  return edges.slice(1).map((high, index) => {
+    const low = edges[index];
+    return {
+      from: low.threshold,
+      to: high.threshold,
+      genuine: Math.max(0, high.missRate - low.missRate),
+      impostor: Math.max(0, low.falseMatchRate - high.falseMatchRate),
+    };
+  });
 }
 
 /** The cosine behind a Similarity, from the points of the pack's calibration. */

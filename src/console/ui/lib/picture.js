@@ -1,7 +1,9 @@
 // Pictures in this tab and the faces on them: read, shown, cropped; never stored.
 
+import { file, query } from "./admin.js";
 import { Bytes } from "./aws.js";
 import { signal } from "./html.js";
+import { account, facts, region } from "./state.js";
 
 /** AWS takes images of up to five megabytes in a request. */
 const MOST_BYTES = 5 * 1024 * 1024;
@@ -63,7 +65,8 @@ async function base64(blob) {
     reader.onerror = () => reject(reader.error);
     reader.readAsDataURL(blob);
   });
-  return reader.result.slice(reader.result.indexOf(",") + 1);
+  const url = String(reader.result);
+  return url.slice(url.indexOf(",") + 1);
 }
 
 /** The pixels of a box, with a margin in shares of its sides, inside of the picture. */
@@ -93,8 +96,23 @@ export async function thumbnail(picture, box) {
   return URL.createObjectURL(blob);
 }
 
-/** Crops of faces that this tab indexed, by FaceId; they are gone with the tab. */
+/** Crops by FaceId: of faces that this tab indexed, and those that the server keeps. */
 export const crops = signal(new Map());
+const asked = new Set();
+
+/** Asks the server once for the crop that it keeps of a face. */
+export async function fetchCrop(collection, FaceId) {
+  if (facts.value.kept === "off" || crops.value.has(FaceId) || asked.has(FaceId)) return;
+  asked.add(FaceId);
+  const names = { account: account.value, region: region.value, collection, face_id: FaceId };
+  try {
+    const crop = await file(`thumbnails?${query(names)}`);
+    if (crop.size) crops.value = new Map([...crops.value, [FaceId, URL.createObjectURL(crop)]]);
+  } catch {
+    // The face was deleted, or the control plane asks for its token: the pattern stays.
+    asked.delete(FaceId);
+  }
+}
 
 /** Remembers the crops of the faces that a picture was indexed with. */
 export async function remember(picture, records) {

@@ -16,8 +16,10 @@ const kept = (storage, name, otherwise) => {
   return value;
 };
 
-/** What the server told of itself: version, verify, thumbnails. */
-export const facts = signal({ version: "", verify: false, thumbnails: null });
+/**
+ * What the server told of itself; `kept` is where it keeps crops of faces: `off`, `memory`, `disk`.
+ */
+export const facts = signal({ version: "", verify: false, thumbnails: null, kept: "off" });
 /** Twelve digits; an open server takes the account from the access key. */
 export const account = kept(localStorage, "account", "123456789012");
 export const region = kept(localStorage, "region", "us-east-1");

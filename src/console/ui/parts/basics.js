@@ -2,7 +2,7 @@
 
 import { html, signal, useEffect, useRef, useState } from "../lib/html.js";
 import { facts } from "../lib/state.js";
-import { crops } from "../lib/picture.js";
+import { crops, fetchCrop } from "../lib/picture.js";
 
 const paths = {
   try: "M4 8V6a2 2 0 0 1 2-2h2M16 4h2a2 2 0 0 1 2 2v2M20 16v2a2 2 0 0 1-2 2h-2M8 20H6a2 2 0 0 1-2-2v-2M9 10h.01M15 10h.01M9 15c1.8 1.3 4.2 1.3 6 0",
@@ -18,6 +18,7 @@ const paths = {
   upload: "M12 16V4M7 9l5-5 5 5M4 16v4h16v-4",
   swap: "M7 4 3 8l4 4M3 8h14M17 12l4 4-4 4M21 16H7",
   trash: "M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13",
+  download: "M12 4v12M7 11l5 5 5-5M4 16v4h16v-4",
   plus: "M12 5v14M5 12h14",
   copy: "M9 9h11v11H9zM5 15H4V4h11v1",
   key: "M14 10a4 4 0 1 1-2.3-3.6M13 9l8 8M18 14l-2 2",
@@ -41,7 +42,7 @@ export const Busy = ({ label = "Working" }) =>
 
 /** The name of a screen, focused when it comes up, so that a screen reader reads it first. */
 export function Head({ title, children, actions }) {
-  const heading = useRef();
+  const heading = useRef(null);
   useEffect(() => {
     document.title = `${title} · Lookalike`;
     heading.current.focus({ preventScroll: true });
@@ -87,12 +88,18 @@ export const Segments = ({ label, value, options, onChange }) =>
     )}
   </div>`;
 
-/** A picture of an enrolled face: this tab's own crop, the operator's, or a pattern of its id. */
-export function Avatar({ face, size = "" }) {
+/**
+ * A picture of an enrolled face: the crop of this tab or of the server, the operator's own picture,
+ * or a pattern of its id.
+ */
+export function Avatar({ face, size = "", collection }) {
   const [isBroken, setBroken] = useState(false);
   const template = facts.value.thumbnails;
   const id = face.FaceId ?? face.UserId ?? "";
   const own = crops.value.get(id);
+  useEffect(() => {
+    if (face.FaceId && collection) fetchCrop(collection, face.FaceId);
+  }, [id]);
   const members = { ...face };
   const isFilled =
     template && (template.match(/{(\w+)}/g) ?? []).every((name) => members[name.slice(1, -1)]);
@@ -142,7 +149,7 @@ function Identicon({ id, person, size }) {
 
 /** A modal dialog; closes on Escape and returns the focus. */
 export function Dialog({ title, onClose, broad, children }) {
-  const dialog = useRef();
+  const dialog = useRef(null);
   useEffect(() => {
     const { current } = dialog;
     if (!current.open) current.showModal();
@@ -182,9 +189,14 @@ export function Copy({ text, label = "Copy" }) {
 
 const toasts = signal([]);
 
-/** Shows a message for a while; `action` is a button on it. */
-export function toast(text, { action, seconds = 5 } = {}) {
-  const shown = { id: Symbol(text), text, action };
+/**
+ * Shows a message for a while; `action` is a button on it.
+ *
+ * @param {{ action?: { label: string, run: () => void }, seconds?: number }} [options]
+ */
+export function toast(text, options = {}) {
+  const { action, seconds = 5 } = options;
+  const shown = { id: Symbol(text), text, action, close: () => {} };
   toasts.value = [...toasts.value, shown];
   const close = () => {
     toasts.value = toasts.value.filter((other) => other !== shown);

@@ -5,6 +5,7 @@ import { Bytes, show } from "../lib/aws.js";
 import { milliseconds } from "../lib/figures.js";
 import { accessKey, facts, region } from "../lib/state.js";
 import { Copy, Segments } from "./basics.js";
+import { declaredTest, hasImages, pytest, python, snake } from "./python.js";
 
 const languages = [
   ["cli", "AWS CLI"],
@@ -14,22 +15,29 @@ const languages = [
   ["go", "Go"],
 ];
 
-const kinds = [["answer", "Response"], ["request", "Request"], ...languages];
+const kinds = [["answer", "Response"], ["request", "Request"], ...languages, ["test", "pytest"]];
+const declared = ["declared", "pytest, declared"];
+
+/** Whom copied code calls. */
+export const here = () => ({
+  endpoint: location.origin,
+  region: region.value,
+  accessKey: accessKey.value,
+  verify: facts.value.verify,
+});
 
 /** `exchange` is what `call` returned, or the error that it threw. */
 export function Exchange({ exchange, title = "The call" }) {
   const [kind, setKind] = useState("answer");
   if (!exchange?.operation) return null;
   const { operation, input, output, status, requestId } = exchange;
-  const to = {
-    endpoint: location.origin,
-    region: region.value,
-    accessKey: accessKey.value,
-    verify: facts.value.verify,
-  };
+  const options = hasImages(operation) ? [...kinds, declared] : kinds;
   const text = () => {
     if (kind === "answer") return show(output);
-    return kind === "request" ? show(input) : snippet(kind, operation, input, to);
+    if (kind === "request") return show(input);
+    if (kind === "declared" && hasImages(operation)) return declaredTest(exchange);
+    if (kind === "declared" || kind === "test") return pytest(exchange, here());
+    return snippet(kind, operation, input, here());
   };
   return html`<section class="card" aria-label=${title}>
     <div class="stack">
@@ -42,7 +50,7 @@ export function Exchange({ exchange, title = "The call" }) {
         </div>
       </div>
       <div>
-        <${Segments} label="Show the call as" value=${kind} options=${kinds} onChange=${setKind} />
+        <${Segments} label="Show the call as" value=${kind} options=${options} onChange=${setKind} />
       </div>
       <div class="code">
         <${Copy} text=${text} />
@@ -52,7 +60,6 @@ export function Exchange({ exchange, title = "The call" }) {
   </section>`;
 }
 
-const snake = (name) => name.replace(/(?<!^)([A-Z])/g, "_$1").toLowerCase();
 const kebab = (name) => snake(name).replaceAll("_", "-");
 const lower = (name) => name[0].toLowerCase() + name.slice(1);
 const quote = (text) => JSON.stringify(String(text));
@@ -89,36 +96,6 @@ function cli(operation, input, to) {
     "",
     [`aws rekognition ${kebab(operation)}`, ...flags].join(" \\\n    "),
   ].join("\n");
-}
-
-function python(operation, input, to) {
-  const literal = (value) => {
-    if (value instanceof Bytes) return `Path(${quote(value.name)}).read_bytes()`;
-    if (Array.isArray(value)) return `[${value.map(literal).join(", ")}]`;
-    if (isMap(value)) {
-      return `{${Object.entries(value)
-        .map(([key, item]) => `${quote(key)}: ${literal(item)}`)
-        .join(", ")}}`;
-    }
-    if (typeof value === "boolean") return value ? "True" : "False";
-    return JSON.stringify(value);
-  };
-  const members = Object.entries(input).map(([name, value]) => `    ${name}=${literal(value)},`);
-  return `from pathlib import Path
-
-import boto3
-
-rekognition = boto3.client(
-    "rekognition",
-    endpoint_url="${to.endpoint}",
-    region_name="${to.region}",
-    aws_access_key_id="${to.accessKey}",
-    aws_secret_access_key="${secret(to)}",
-)
-answer = rekognition.${snake(operation)}(
-${members.join("\n")}
-)
-print(answer)`.replace("(\n\n)", "()");
 }
 
 function javascript(operation, input, to) {

@@ -1,7 +1,9 @@
-// Four ways to a picture: a sample, a file, the clipboard, the camera.
+// Four ways to a picture: a sample, a file, the clipboard, the camera. And one to a collection.
 
 import { html, useEffect, useRef, useState } from "../lib/html.js";
+import { all } from "../lib/aws.js";
 import { open, openSample } from "../lib/picture.js";
+import { account, lastCollection, region } from "../lib/state.js";
 import { Busy, Dialog, Failure, Icon } from "./basics.js";
 
 /** The pictures that the server carries; the people do not exist. */
@@ -31,10 +33,10 @@ export function Picker({
   pasteHere = true,
   children,
 }) {
-  const [state, setState] = useState({});
+  const [state, setState] = useState(/** @type {Record<string, any>} */ ({}));
   const [isOver, setOver] = useState(false);
   const [isCamera, setCamera] = useState(false);
-  const input = useRef();
+  const input = useRef(null);
 
   const take = async (source) => {
     setState({ busy: true });
@@ -125,7 +127,7 @@ export function Picker({
 
 /** A lone button that reads a file. */
 Picker.Button = function FileButton({ onPicture, disabled, label = "Choose a file" }) {
-  const input = useRef();
+  const input = useRef(null);
   const [error, setError] = useState();
   const take = async (file) => {
     try {
@@ -159,7 +161,7 @@ Picker.Button = function FileButton({ onPicture, disabled, label = "Choose a fil
 };
 
 function Camera({ onClose, onPicture }) {
-  const video = useRef();
+  const video = useRef(null);
   const [error, setError] = useState();
   useEffect(() => {
     let stream;
@@ -194,3 +196,31 @@ function Camera({ onClose, onPicture }) {
     }
   <//>`;
 }
+
+/** The collections of the account and region: `{ids, error}`, both empty until they are known. */
+export function useCollections() {
+  const [state, setState] = useState({ ids: null, error: null });
+  const load = () =>
+    all("ListCollections", {}, "CollectionIds").then(
+      (ids) => {
+        setState({ ids, error: null });
+        if (!ids.includes(lastCollection.value)) lastCollection.value = ids[0] ?? "";
+      },
+      (error) => setState({ ids: null, error }),
+    );
+  useEffect(() => {
+    load();
+  }, [account.value, region.value]);
+  return state;
+}
+
+export const CollectionSelect = ({ ids }) =>
+  html`<label class="field">
+    <span>Collection</span>
+    <select
+      value=${lastCollection.value}
+      onChange=${(event) => (lastCollection.value = event.target.value)}
+    >
+      ${ids.map((id) => html`<option key=${id} value=${id}>${id}</option>`)}
+    </select>
+  </label>`;

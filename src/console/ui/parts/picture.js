@@ -112,9 +112,14 @@ function Marks({ face, picture: { width, height } }) {
   </svg>`;
 }
 
-/** Where the head's own axes point on the picture: right of the face, up, and out of it. */
+/**
+ * Where the head's own axes point on the picture: right of the face, up, and out of it.
+ *
+ * @returns {[string, number, number][]}
+ */
 function axes({ Yaw, Pitch, Roll }) {
   const [yaw, pitch, roll] = [Yaw, Pitch, Roll].map((degrees) => (degrees * Math.PI) / 180);
+  /** @returns {[number, number]} */
   const turn = (x, y) => [
     x * Math.cos(roll) - y * Math.sin(roll),
     x * Math.sin(roll) + y * Math.cos(roll),

@@ -20,7 +20,7 @@ export function Rows({
   onEnd,
   height = 560,
 }) {
-  const frame = useRef();
+  const frame = useRef(null);
   const [top, setTop] = useState(0);
   const first = Math.max(0, Math.floor(top / ROW) - MARGIN);
   const last = Math.min(rows.length, Math.ceil((top + height) / ROW) + MARGIN);

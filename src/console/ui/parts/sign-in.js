@@ -30,7 +30,7 @@ function Form({ verify, onDone }) {
   const submit = async (event) => {
     event.preventDefault();
     const given = Object.fromEntries(new FormData(event.target));
-    const text = (name) => (given[name] ?? "").trim();
+    const text = (name) => String(given[name] ?? "").trim();
     const caller = { account: text("account"), region: text("region"), keys: null };
     if (verify) {
       const [accessKeyId, secretAccessKey] = [text("accessKeyId"), text("secretAccessKey")];

@@ -16,8 +16,8 @@ function nameOf(file) {
 export function AddPictures({ collection, onClose }) {
   const [items, setItems] = useState([]);
   const [isRunning, setRunning] = useState(false);
-  const files = useRef();
-  const folder = useRef();
+  const files = useRef(null);
+  const folder = useRef(null);
   const stop = useRef(false);
 
   const add = (list) => {

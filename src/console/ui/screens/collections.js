@@ -1,10 +1,12 @@
 // All collections of the account and region.
 
 import { html, useEffect, useState } from "../lib/html.js";
+import { query, save, system } from "../lib/admin.js";
 import { all, call } from "../lib/aws.js";
 import { count, date, plural } from "../lib/figures.js";
 import { account, go, href, lastCollection, region } from "../lib/state.js";
-import { Busy, Dialog, Empty, Failure, Head, Icon, Segments, toast } from "../parts/basics.js";
+import { Busy, Empty, Failure, Head, Icon, Segments } from "../parts/basics.js";
+import { Create, Delete, ImportFile, Tags } from "./collection-dialogs.js";
 import { Faces } from "./faces.js";
 import { Users } from "./users.js";
 
@@ -39,14 +41,33 @@ function List() {
   useEffect(() => {
     load();
   }, [account.value, region.value]);
-  const create = html`<button
-    type="button"
-    class="primary"
-    onClick=${() => setDialog({ kind: "create" })}
-  >
-    <${Icon} name="plus" />New collection
-  </button>`;
-  return html`<${Head} title="Collections" actions=${create}>
+  const exportTo = async (id) => {
+    const from = query({ account: account.value, region: region.value, collection: id });
+    try {
+      await save(`export?${from}`, `${id ?? account.value}.jsonl`);
+      setError(undefined);
+    } catch (failure) {
+      setError(failure);
+    }
+  };
+  // Exports and imports belong to the control plane, the rest to the API.
+  const onExport = system.value && exportTo;
+  const actions = html`${
+      onExport &&
+      html`<button type="button" onClick=${() => setDialog({ kind: "import" })}>
+          <${Icon} name="upload" />Import
+        </button>
+        ${
+          rows?.length > 0 &&
+          html`<button type="button" onClick=${() => exportTo()}>
+            <${Icon} name="download" />Export all
+          </button>`
+        }`
+    }
+    <button type="button" class="primary" onClick=${() => setDialog({ kind: "create" })}>
+      <${Icon} name="plus" />New collection
+    </button>`;
+  return html`<${Head} title="Collections" actions=${actions}>
       ${`${rows ? plural(rows.length, "collection") : "Collections"} of account ${account.value} in ${region.value}.`}
     <//>
     <${Failure} error=${error} />
@@ -66,7 +87,8 @@ function List() {
         <//>
       </div>`
     }
-    ${rows?.length > 0 && html`<${Table} rows=${rows} onDialog=${setDialog} />`}
+    ${rows?.length > 0 && html`<${Table} rows=${rows} onDialog=${setDialog} onExport=${onExport} />`}
+    ${dialog?.kind === "import" && html`<${ImportFile} onClose=${() => setDialog(null)} onDone=${load} />`}
     ${dialog?.kind === "create" && html`<${Create} onClose=${() => setDialog(null)} onDone=${load} />`}
     ${dialog?.kind === "delete" && html`<${Delete} row=${dialog.row} onClose=${() => setDialog(null)} onDone=${load} />`}
     ${dialog?.kind === "tags" && html`<${Tags} row=${dialog.row} onClose=${() => setDialog(null)} onDone=${load} />`}`;
@@ -84,7 +106,7 @@ async function describe(id) {
   }
 }
 
-const Table = ({ rows, onDialog }) =>
+const Table = ({ rows, onDialog, onExport }) =>
   html`<div class="scroll">
     <table aria-label="Collections">
       <thead>
@@ -129,6 +151,17 @@ const Table = ({ rows, onDialog }) =>
                 >
                   Tags
                 </button>
+                ${
+                  onExport &&
+                  html`<button
+                    type="button"
+                    class="plain small"
+                    aria-label=${`Export ${row.id}`}
+                    onClick=${() => onExport(row.id)}
+                  >
+                    <${Icon} name="download" />
+                  </button>`
+                }
                 <button
                   type="button"
                   class="plain small"
@@ -143,119 +176,6 @@ const Table = ({ rows, onDialog }) =>
       </tbody>
     </table>
   </div>`;
-
-/** A form in a dialog: closes and reloads on success, shows the error otherwise. */
-function DialogForm({ title, label, danger, disabled, onSubmit, onClose, onDone, children }) {
-  const [error, setError] = useState();
-  const submit = async (event) => {
-    event.preventDefault();
-    try {
-      await onSubmit(Object.fromEntries(new FormData(event.target)));
-      onClose();
-      onDone();
-    } catch (failure) {
-      setError(failure);
-    }
-  };
-  return html`<${Dialog} title=${title} onClose=${onClose}>
-    <form class="stack" onSubmit=${submit} autocomplete="off">
-      ${children}
-      <${Failure} error=${error} />
-      <div class="row">
-        <button class=${danger ? "danger" : "primary"} disabled=${disabled}>${label}</button>
-      </div>
-    </form>
-  <//>`;
-}
-
-/** "team=door, owner=ana" as a map. */
-function parseTags(text) {
-  const pairs = text
-    .split(/[,\n]/)
-    .map((pair) => pair.trim())
-    .filter(Boolean);
-  return Object.fromEntries(
-    pairs.map((pair) => {
-      const [key, ...value] = pair.split("=");
-      return [key.trim(), value.join("=").trim()];
-    }),
-  );
-}
-
-const Create = (props) =>
-  html`<${DialogForm}
-    title="New collection"
-    label="Create"
-    ...${props}
-    onSubmit=${async ({ id, tags }) => {
-      const Tags = parseTags(tags);
-      await call("CreateCollection", {
-        CollectionId: id,
-        ...(Object.keys(Tags).length && { Tags }),
-      });
-      lastCollection.value = id;
-      toast(`${id} is there.`);
-    }}
-  >
-    <label class="field"
-      ><span>Collection id</span>
-      <input
-        name="id"
-        required
-        maxlength="255"
-        pattern="[a-zA-Z0-9_.\\-]+"
-        title="Letters, digits, _ . -"
-    /></label>
-    <label class="field"
-      ><span>Tags, as key=value with commas</span><input name="tags" placeholder="team=door"
-    /></label>
-  <//>`;
-
-function Delete({ row, ...props }) {
-  const [typed, setTyped] = useState("");
-  return html`<${DialogForm}
-    title=${`Delete ${row.id}`}
-    label="Delete for good"
-    danger
-    disabled=${typed !== row.id}
-    ...${props}
-    onSubmit=${async () => {
-      await call("DeleteCollection", { CollectionId: row.id });
-      toast(`${row.id} is deleted.`);
-    }}
-  >
-    <p>
-      ${plural(row.FaceCount ?? 0, "face")} and ${plural(row.UserCount ?? 0, "user")} are deleted
-      with it. This cannot be undone.
-    </p>
-    <label class="field"
-      ><span>Type ${row.id} to confirm</span>
-      <input value=${typed} onInput=${(event) => setTyped(event.target.value)}
-    /></label>
-  <//>`;
-}
-
-const Tags = ({ row, ...props }) =>
-  html`<${DialogForm}
-    title=${`Tags of ${row.id}`}
-    label="Save"
-    ...${props}
-    onSubmit=${async ({ tags }) => {
-      const wanted = parseTags(tags);
-      const ResourceArn = row.CollectionARN;
-      const gone = Object.keys(row.tags).filter((key) => !(key in wanted));
-      if (gone.length) await call("UntagResource", { ResourceArn, TagKeys: gone });
-      if (Object.keys(wanted).length) await call("TagResource", { ResourceArn, Tags: wanted });
-    }}
-  >
-    <label class="field"
-      ><span>One key=value a line</span>
-      <textarea name="tags">
-${Object.entries(row.tags)
-          .map((pair) => pair.join("="))
-          .join("\n")}</textarea>
-    </label>
-  <//>`;
 
 function Collection({ id, tab }) {
   const [facts, setFacts] = useState(null);

@@ -1,6 +1,6 @@
 // Two pictures: every face of one against every face of the other.
 
-import { html, signal } from "../lib/html.js";
+import { html, signal, useEffect, useRef, useState } from "../lib/html.js";
 import { call } from "../lib/aws.js";
 import { cropFace, overlap, sortedByPlace } from "../lib/picture.js";
 import { percent, plural } from "../lib/figures.js";
@@ -8,9 +8,9 @@ import { Busy, Failure, Head, Icon } from "../parts/basics.js";
 import { Exchange } from "../parts/exchange.js";
 import { Picker } from "../parts/picker.js";
 import { Picture } from "../parts/picture.js";
-import { Threshold } from "../parts/threshold.js";
+import { Threshold } from "../parts/charts.js";
 
-const state = signal({ threshold: 80 });
+const state = signal(/** @type {Record<string, any>} */ ({ threshold: 80 }));
 const set = (change) => {
   state.value = { ...state.value, ...change };
 };
@@ -84,12 +84,14 @@ export function Compare() {
     target &&
     html`<button type="button" onClick=${swap}><${Icon} name="swap" />Swap</button>`;
   const best = rows?.[source.selected ?? 0];
+  const frame = useRef(null);
   return html`<${Head} title="Compare" actions=${actions}>
       Two pictures, every face of one against every face of the other.
     <//>
-    <div class="columns even">
+    <div class="columns even linked" ref=${frame}>
       <${Side} name="source" title="Source" side=${source} />
       <${Side} name="target" title="Target" side=${target} />
+      ${rows && html`<${Links} frame=${frame} />`}
     </div>
     <div class="live" aria-live="polite">${busy && html`<${Busy} label=${busy} />`}</div>
     <${Failure} error=${error} />
@@ -142,6 +144,64 @@ function Side({ name, title, side }) {
     </div>
     <${Picker} compact onPicture=${onPicture} label=${`Another ${name}`} pasteHere=${false} />
   </section>`;
+}
+
+/** The point of a box that is nearest to a point. */
+const edgeOf = ({ left, right, top, bottom }, { x, y }) => ({
+  x: Math.min(Math.max(x, left), right),
+  y: Math.min(Math.max(y, top), bottom),
+});
+const centerOf = ({ left, right, top, bottom }) => ({
+  x: (left + right) / 2,
+  y: (top + bottom) / 2,
+});
+
+/** Lines from face to face where a pair is kept; the matrix has the same in numbers. */
+function Links({ frame }) {
+  const { rows, threshold, source } = state.value;
+  const [places, setPlaces] = useState(null);
+  useEffect(() => {
+    const measure = () => {
+      if (!frame.current) return;
+      const origin = frame.current.getBoundingClientRect();
+      const boxes = (side) =>
+        [...frame.current.querySelectorAll(`[aria-label="${side}"] .box`)].map((box) => {
+          const { left, right, top, bottom } = box.getBoundingClientRect();
+          return {
+            left: left - origin.left,
+            right: right - origin.left,
+            top: top - origin.top,
+            bottom: bottom - origin.top,
+          };
+        });
+      setPlaces({ from: boxes("Source"), to: boxes("Target") });
+    };
+    const observer = new ResizeObserver(measure);
+    observer.observe(frame.current);
+    return () => observer.disconnect();
+  }, [rows]);
+  const pairs = rows.flatMap(({ similarities }, row) =>
+    similarities.flatMap((value, column) =>
+      value != null && value >= threshold ? [{ row, column, value }] : [],
+    ),
+  );
+  return html`<svg aria-hidden="true">
+    ${pairs.map(({ row, column, value }) => {
+      const [from, to] = [places?.from[row], places?.to[column]];
+      if (!from || !to) return null;
+      const start = edgeOf(from, centerOf(to));
+      const end = edgeOf(to, centerOf(from));
+      return html`<line
+          key=${`${row} ${column}`}
+          class=${row === source.selected ? "" : "faint"}
+          x1=${start.x}
+          y1=${start.y}
+          x2=${end.x}
+          y2=${end.y}
+        />
+        <text x=${(start.x + end.x) / 2} y=${(start.y + end.y) / 2 - 6}>${percent(value)}</text>`;
+    })}
+  </svg>`;
 }
 
 function Matrix({ rows, source, target }) {

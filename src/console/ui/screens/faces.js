@@ -18,7 +18,7 @@ const keyOf = ({ FaceId }) => FaceId;
 /** Loads page after page as the end comes into view; rows keep their order. */
 function useFaces(collection) {
   const [state, setState] = useState({ faces: [], isDone: false, error: null });
-  const token = useRef();
+  const token = useRef(null);
   const isLoading = useRef(false);
   const load = async (isFresh) => {
     if (isLoading.current) return;
@@ -103,7 +103,7 @@ export function Faces({ collection, total, onChange }) {
       title: "Face",
       cell: (face) =>
         html`<div class="row">
-          <${Avatar} face=${face} size="small" />
+          <${Avatar} face=${face} size="small" collection=${collection} />
           <span class="mono" title=${face.FaceId}>${shortId(face.FaceId)}</span>
         </div>`,
     },
@@ -219,7 +219,7 @@ function Associate({ collection, faces, onClose, onDone }) {
   }, []);
   const submit = async (event) => {
     event.preventDefault();
-    const user = new FormData(event.target).get("user").trim();
+    const user = String(new FormData(event.target).get("user")).trim();
     const ids = faces.map(keyOf);
     try {
       if (!users.some(({ UserId }) => UserId === user)) {
@@ -259,7 +259,7 @@ function Associate({ collection, faces, onClose, onDone }) {
 }
 
 function Similar({ collection, face, onClose }) {
-  const [state, setState] = useState({});
+  const [state, setState] = useState(/** @type {Record<string, any>} */ ({}));
   useEffect(() => {
     const input = {
       CollectionId: collection,
@@ -284,7 +284,7 @@ function Similar({ collection, face, onClose }) {
       ${matches?.map(
         ({ Face, Similarity }) =>
           html`<li key=${Face.FaceId} class=${Similarity >= 80 ? "kept" : "dropped"}>
-            <${Avatar} face=${Face} />
+            <${Avatar} face=${Face} collection=${collection} />
             <div class="grow">
               <div>${Face.ExternalImageId ?? "–"}</div>
               <div class="small muted mono">${shortId(Face.FaceId)}</div>

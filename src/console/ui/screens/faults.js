@@ -194,7 +194,9 @@ function AddRule({ onClose, onAdd }) {
   const [error, setError] = useState();
   const submit = async (event) => {
     event.preventDefault();
-    const given = Object.fromEntries(new FormData(event.target));
+    const given = /** @type {Record<string, string>} */ (
+      Object.fromEntries(new FormData(event.target))
+    );
     const number = (text) => (text === "" ? undefined : Number(text));
     const rule = {
       operations: given.operations.split(/[\s,]+/).filter(Boolean),

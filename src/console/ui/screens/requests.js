@@ -5,7 +5,9 @@ import { admin, listen, troubleOf } from "../lib/admin.js";
 import { bytes, clock, count, milliseconds, percent, plural } from "../lib/figures.js";
 import { shortId } from "../lib/picture.js";
 import { NoAdmin } from "../parts/sign-in.js";
-import { Empty, Head, Segments } from "../parts/basics.js";
+import { Copy, Empty, Head, Segments } from "../parts/basics.js";
+import { here } from "../parts/exchange.js";
+import { declaredTest, hasImages, inputOf, pytest } from "../parts/python.js";
 
 const MOST_ROWS = 500;
 const POLL_MILLISECONDS = 3000;
@@ -175,6 +177,21 @@ const Table = ({ requests, shown, onShow }) =>
     </table>
   </div>`;
 
+/** A test of an operation that ends as this request did, as far as the list knows how it did. */
+function testOf(request) {
+  const { operation, code, faces, top_similarity: top } = request;
+  const matches = top ? [{ Similarity: top }] : [];
+  const output = {
+    DetectFaces: { FaceDetails: Array(faces ?? 0).fill({}) },
+    IndexFaces: { FaceRecords: Array(faces ?? 0).fill({}) },
+    CompareFaces: { FaceMatches: matches },
+    SearchFacesByImage: { FaceMatches: matches },
+    SearchUsersByImage: { UserMatches: matches.map((match) => ({ ...match, User: { UserId: "ann" } })) },
+  }[operation];
+  const exchange = { operation, code, output, input: inputOf(request) };
+  return hasImages(operation) ? declaredTest(exchange) : pytest(exchange, here());
+}
+
 function Detail({ request, onClose }) {
   const facts = [
     ["Request id", request.id],
@@ -188,7 +205,10 @@ function Detail({ request, onClose }) {
   return html`<section class="card stack" aria-label=${`Request ${shortId(request.id)}`}>
     <div class="row spread">
       <h2>${request.operation ?? "Request"}</h2>
-      <button type="button" class="plain small" onClick=${onClose}>Close</button>
+      <div class="row">
+        ${request.operation && html`<${Copy} text=${() => testOf(request)} label="Copy as test" />`}
+        <button type="button" class="plain small" onClick=${onClose}>Close</button>
+      </div>
     </div>
     ${
       (request.message ?? request.cause) &&

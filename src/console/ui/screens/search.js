@@ -2,15 +2,15 @@
 
 import { html, signal, useEffect, useState } from "../lib/html.js";
 import { pack } from "../lib/admin.js";
-import { all, call } from "../lib/aws.js";
-import { cosineOf, percent, plural } from "../lib/figures.js";
+import { call } from "../lib/aws.js";
+import { cosineOf, cost, expected, percent } from "../lib/figures.js";
 import { cropFace, describe, shortId, sortedByPlace, thumbnail } from "../lib/picture.js";
-import { account, go, href, lastCollection, region } from "../lib/state.js";
+import { go, href, lastCollection } from "../lib/state.js";
 import { Avatar, Busy, Empty, Failure, Head, Segments } from "../parts/basics.js";
 import { Exchange } from "../parts/exchange.js";
-import { Picker } from "../parts/picker.js";
+import { CollectionSelect, Picker, useCollections } from "../parts/picker.js";
 import { Picture } from "../parts/picture.js";
-import { Threshold } from "../parts/threshold.js";
+import { Histogram, Threshold } from "../parts/charts.js";
 
 const MOST_MATCHES = 50;
 const kinds = {
@@ -28,7 +28,7 @@ const kinds = {
   },
 };
 
-const state = signal({ threshold: 80, kind: "faces" });
+const state = signal(/** @type {Record<string, any>} */ ({ threshold: 80, kind: "faces" }));
 const set = (change) => {
   state.value = { ...state.value, ...change };
 };
@@ -39,7 +39,7 @@ async function searchAll(picture) {
   try {
     const { output } = await call("DetectFaces", {
       Image: { Bytes: picture.bytes },
-      Attributes: ["AGE_RANGE", "GENDER"],
+      Attributes: ["DEFAULT", "AGE_RANGE", "GENDER"],
     });
     const faces = sortedByPlace(output.FaceDetails);
     const probes = [];
@@ -182,7 +182,7 @@ function Matches({ result, face, index }) {
         const isKept = Similarity >= threshold;
         const id = item.FaceId ?? item.UserId;
         return html`<li key=${id} class=${isKept ? "kept" : "dropped"}>
-          <${Avatar} face=${item} />
+          <${Avatar} face=${item} collection=${lastCollection.value} />
           <div class="grow">
             <div>
               ${item.ExternalImageId ?? item.UserId ?? html`<span class="muted">no ExternalImageId</span>`}
@@ -200,7 +200,7 @@ function Matches({ result, face, index }) {
           >
             Why
           </button>
-          ${why === position && html`<${Why} matches=${matches} position=${position} crop=${probes[index].crop} />`}
+          ${why === position && html`<${Why} matches=${matches} position=${position} crop=${probes[index].crop} face=${face} />`}
         </li>`;
       })}
     </ol>
@@ -208,15 +208,19 @@ function Matches({ result, face, index }) {
   </section>`;
 }
 
-function Why({ matches, position, crop }) {
+function Why({ matches, position, crop, face }) {
   const { Face, User, Similarity } = matches[position];
+  const { Pose: pose, Quality: quality } = face;
   const item = Face ?? User;
   const next = matches[position + 1];
   const cosine = cosineOf(pack.value?.calibration, Similarity);
+  const known = cost(pack.value?.accuracy, Similarity);
+  const bound = { below: ["at least ", "at least "], above: ["at most ", "at most "] };
+  const [reach, stranger] = bound[known?.side] ?? ["", ""];
   return html`<div class="stack tight why">
     <div class="row">
       <img class="avatar large" src=${crop} alt="The face of the picture" />
-      <${Avatar} face=${item} size="large" />
+      <${Avatar} face=${item} size="large" collection=${lastCollection.value} />
     </div>
     <dl class="facts plain">
       <div>
@@ -242,6 +246,31 @@ function Why({ matches, position, crop }) {
         </div>`
       }
       ${
+        known &&
+        html`<div>
+            <dt>Pairs of one person this alike</dt>
+            <dd>${reach}${percent((1 - known.missRate) * 100, 0)} %</dd>
+          </div>
+          <div>
+            <dt>Pairs of strangers this alike</dt>
+            <dd>${stranger}${expected(known.falseMatchRate * 100)} %</dd>
+          </div>`
+      }
+      ${
+        quality &&
+        html`<div>
+          <dt>The picture’s sharpness, brightness</dt>
+          <dd>${percent(quality.Sharpness, 0)}, ${percent(quality.Brightness, 0)}</dd>
+        </div>`
+      }
+      ${
+        pose &&
+        html`<div>
+          <dt>Its yaw, pitch, roll</dt>
+          <dd>${[pose.Yaw, pose.Pitch, pose.Roll].map((turn) => `${percent(turn, 0)}°`).join(", ")}</dd>
+        </div>`
+      }
+      ${
         pack.value &&
         html`<div>
           <dt>Pack</dt>
@@ -249,6 +278,7 @@ function Why({ matches, position, crop }) {
         </div>`
       }
     </dl>
+    <${Histogram} threshold=${state.value.threshold} at=${Similarity} />
     ${
       item.FaceId &&
       html`<button
@@ -261,31 +291,3 @@ function Why({ matches, position, crop }) {
     }
   </div>`;
 }
-
-/** Calls `onList(ids, error)` once they are known. */
-function useCollections() {
-  const [state, setState] = useState({ ids: null, error: null });
-  const load = () =>
-    all("ListCollections", {}, "CollectionIds").then(
-      (ids) => {
-        setState({ ids, error: null });
-        if (!ids.includes(lastCollection.value)) lastCollection.value = ids[0] ?? "";
-      },
-      (error) => setState({ ids: null, error }),
-    );
-  useEffect(() => {
-    load();
-  }, [account.value, region.value]);
-  return { ...state, load };
-}
-
-const CollectionSelect = ({ ids }) =>
-  html`<label class="field">
-    <span>Collection</span>
-    <select
-      value=${lastCollection.value}
-      onChange=${(event) => (lastCollection.value = event.target.value)}
-    >
-      ${ids.map((id) => html`<option key=${id} value=${id}>${id}</option>`)}
-    </select>
-  </label>`;

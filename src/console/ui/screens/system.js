@@ -5,7 +5,7 @@ import { admin, adminTrouble, refreshSystem, system } from "../lib/admin.js";
 import { bytes, count, duration } from "../lib/figures.js";
 import { account, go, region } from "../lib/state.js";
 import { Busy, Dialog, Failure, Head, toast } from "../parts/basics.js";
-import { Curves, useSamples } from "../parts/curves.js";
+import { Curves, useSamples } from "../parts/charts.js";
 import { NoAdmin } from "../parts/sign-in.js";
 
 export function System() {

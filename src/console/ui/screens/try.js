@@ -18,7 +18,7 @@ import { Exchange } from "../parts/exchange.js";
 import { Picker, Samples, samples } from "../parts/picker.js";
 
 /** What stays when another screen is looked at meanwhile. */
-const state = signal({});
+const state = signal(/** @type {Record<string, any>} */ ({}));
 const set = (change) => {
   state.value = { ...state.value, ...change };
 };
@@ -180,7 +180,8 @@ function SearchStep() {
   const refused = indexed.UnindexedFaces ?? [];
   const others = samples.filter((other) => other.file !== sample?.file);
   // The other picture of the same person comes first.
-  others.sort((one, other) => (other.person === sample?.person) - (one.person === sample?.person));
+  const isOf = ({ person }) => Number(person === sample?.person);
+  others.sort((one, other) => isOf(other) - isOf(one));
   const pick = async (other) => !busy && search(await openSample(other));
   return html`<section class="card next stack" aria-label="Search">
     <div>
@@ -212,7 +213,7 @@ function Hit({ hit, collection }) {
   return html`<section class="card" aria-label="Result" role="status">
     <div class="hit-pair">
       <img class="avatar large" src=${hit.crop} alt="The face that was searched" />
-      <${Avatar} face=${best.Face} size="large" />
+      <${Avatar} face=${best.Face} size="large" collection=${collection} />
       <div class="grow">
         <div class="similarity">${percent(best.Similarity)}</div>
         <h2>${best.Face.ExternalImageId ?? shortId(best.Face.FaceId)}</h2>

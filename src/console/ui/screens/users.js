@@ -135,7 +135,7 @@ function NewUser({ collection, onClose, onDone }) {
   const [error, setError] = useState();
   const submit = async (event) => {
     event.preventDefault();
-    const UserId = new FormData(event.target).get("user").trim();
+    const UserId = String(new FormData(event.target).get("user")).trim();
     try {
       await call("CreateUser", { CollectionId: collection, UserId });
       onClose();
@@ -206,7 +206,7 @@ function UserFaces({ collection, user, onClose }) {
       ${faces?.map(
         (face) =>
           html`<li key=${face.FaceId}>
-            <${Avatar} face=${face} />
+            <${Avatar} face=${face} collection=${collection} />
             <div class="grow">
               <div>${face.ExternalImageId ?? "–"}</div>
               <div class="small muted mono">${shortId(face.FaceId)}</div>
