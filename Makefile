@@ -79,7 +79,7 @@ bench: ## Run the benchmarks and print their figures; fails where one misses its
 	    bench-scale bench-side-by-side bench-connections bench-overload bench-transfer
 
 bench-parts: $(RUNTIME)
-	cargo bench --locked --bench decode --bench detect --bench index --bench scan
+	cargo bench --locked --bench decode --bench detect --bench index --bench scan --bench telemetry
 
 bench-index-faces: build $(CLIENTS)
 	$(VENV)/bin/python benches/index_faces.py
