@@ -15,7 +15,7 @@ use crate::door::Door;
 use crate::faults::Faults;
 use crate::gallery::Gallery;
 use crate::installation::Installation;
-use crate::memory::MemoryPlan;
+use crate::memory::{self, MemoryPlan};
 use crate::objects::{ImageSource, SourceError};
 use crate::packs::{LoadError, PackFiles, Packs};
 use crate::seed::SeedError;
@@ -32,6 +32,7 @@ pub struct App {
     pub images: ImageSource,
     /// What large bodies and fetched objects may hold, in KiB.
     pub encoded: Arc<Semaphore>,
+    memory: MemoryPlan,
     /// What the pixels of images may hold.
     pub pixels: PixelBudget,
     /// Where requests with images stand in line.
@@ -86,9 +87,10 @@ impl App {
         let images = ImageSource::open(&config.api.s3)?;
         images.probe();
         let files = PackFiles::find(&config.vision)?;
+        let limit = memory::limit(config.memory);
         let packs = tokio::task::spawn_blocking({
             let config = config.vision.clone();
-            move || Packs::load(files, &config)
+            move || Packs::load(files, &config, memory::most_workers(limit))
         });
         Installation::find().warn_of_former_data(&config.data);
         let store = match config.deterministic {
@@ -105,7 +107,7 @@ impl App {
         let packs = Arc::new(packs.await??);
         packs.unload_idle();
         let workers = packs.served().workers();
-        let plan = MemoryPlan::measure(config.memory, config.api.search_memory, workers);
+        let plan = MemoryPlan::measure(limit, config.api.search_memory, workers);
         let gallery = Arc::new(gallery.with_memory_limit(plan.search));
         let inference = Arc::clone(&packs);
         gallery.yield_to(move || inference.served().load_now().busy);
@@ -130,6 +132,7 @@ impl App {
             packs,
             images: images.within(Arc::clone(&encoded)),
             encoded,
+            memory: plan,
             pixels: PixelBudget::new(plan.pixels),
             door: Door::new(places),
             encoded_kib,
@@ -140,6 +143,11 @@ impl App {
             face_ids: config.deterministic.map_or(FaceIds::Random, FaceIds::Seeded),
             face_model_version: config.api.face_model_version.clone(),
         })
+    }
+
+    /// Returns memory that large images have left behind, where there is little. Takes milliseconds.
+    pub fn trim_memory(&self) {
+        self.memory.trim(|| self.gallery.size().bytes);
     }
 
     /// Finishes the writes under way.

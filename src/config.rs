@@ -36,6 +36,17 @@ pub struct Cli {
     pub serve: ServeConfig,
 }
 
+impl Cli {
+    /// The settings of the server, if the command is to serve.
+    pub fn serves(&self) -> Option<&ServeConfig> {
+        match &self.command {
+            None => Some(&self.serve),
+            Some(Command::Serve(config)) => Some(config),
+            Some(_) => None,
+        }
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve the API (the default).
@@ -166,7 +177,7 @@ pub struct VisionConfig {
     /// ONNX Runtime's shared library, if it is not where the installation has it.
     #[arg(long = "onnxruntime", env = "ORT_DYLIB_PATH")]
     pub runtime: Option<PathBuf>,
-    /// Inference threads; as many as cores if not given.
+    /// Inference threads; as many as there are cores if not given, or as there is memory for.
     #[arg(long, env = "LOOKALIKE_WORKERS", value_parser = threads())]
     pub workers: Option<usize>,
     /// Images that may wait for an inference thread before requests are throttled.

@@ -8,7 +8,8 @@ use clap::{CommandFactory as _, Parser as _};
 use lookalike::admin::health;
 use lookalike::config::{Cli, Command, ServeConfig};
 use lookalike::{
-    backup, catalog, check, enroll, environment, logging, migrate, seed, server, shell, transfer,
+    backup, catalog, check, enroll, environment, logging, memory, migrate, seed, server, shell,
+    transfer,
 };
 
 type AnyError = Box<dyn std::error::Error + Send + Sync>;
@@ -20,6 +21,9 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     if let Err(error) = environment::check(&Cli::command(), std::env::vars_os()) {
         return fail(&error);
+    }
+    if let Some(config) = cli.serves() {
+        memory::prepare(memory::limit(config.memory));
     }
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,

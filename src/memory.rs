@@ -10,6 +10,7 @@ use tracing::{info, warn};
 
 use crate::objects::MAX_S3_IMAGE;
 use lookalike_vision::image::LIGHT_IMAGE;
+use lookalike_vision::runtime;
 
 const MIB: usize = 1 << 20;
 /// What is assumed where the system states nothing.
@@ -18,6 +19,13 @@ const UNKNOWN: usize = 1 << 30;
 const BEYOND: usize = 35 * MIB;
 /// Large bodies and objects never get less, so that one always fits, nor more.
 const ENCODED: (usize, usize) = (MAX_S3_IMAGE + MIB, 512 * MIB);
+/// Below this, what the heaps of threads keep would count.
+const SCARCE: usize = 2 << 30;
+/// What each worker takes beyond its networks: a light image, and what it computes with.
+const WORKING: usize = LIGHT_IMAGE + 16 * MIB;
+/// What the smallest server takes with one worker, and how much more each further one should find.
+const FIRST_WORKER: usize = 224 * MIB;
+const FURTHER_WORKER: usize = 96 * MIB;
 /// The same for pixels: a photo of 12 megapixels fits always.
 const PIXELS: (usize, usize) = (64 * MIB, 1 << 30);
 
@@ -28,6 +36,8 @@ const PIXELS: (usize, usize) = (64 * MIB, 1 << 30);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryPlan {
     limit: usize,
+    /// What the process held when it was measured.
+    resident: usize,
     /// What requests cannot share.
     fixed: usize,
     /// Vectors of searched collections.
@@ -38,18 +48,18 @@ pub struct MemoryPlan {
 }
 
 impl MemoryPlan {
-    /// Divides what the limit leaves beside what the process holds now and a light image for each
-    /// worker. Half is for searches unless `search` states how much, or what the others leave that
+    /// Divides what the limit leaves beside what the process holds now and each worker needs. Half is for searches unless `search` states how much, or what the others leave that
     /// never get less than they need; of the rest a third is for large bodies and fetched objects,
     /// and two thirds for pixels. A sixteenth of the limit stays free.
     fn new(limit: usize, resident: usize, search: Option<usize>, workers: usize) -> Self {
-        let fixed = resident + BEYOND + workers * LIGHT_IMAGE;
+        let fixed = resident + BEYOND + workers * WORKING;
         let left = (limit - limit / 16).saturating_sub(fixed);
         let spare = left.saturating_sub(ENCODED.0 + PIXELS.0);
         let search = search.unwrap_or(spare.min(left / 2));
         let left = left.saturating_sub(search);
         Self {
             limit,
+            resident,
             fixed,
             search,
             encoded: (left / 3).clamp(ENCODED.0, ENCODED.1),
@@ -57,11 +67,9 @@ impl MemoryPlan {
         }
     }
 
-    /// Measures, and logs the plan. `stated` is that of `--memory`, `search` that of
-    /// `--search-memory`. To be called when the networks are loaded.
-    pub fn measure(stated: Option<ByteSize>, search: Option<ByteSize>, workers: usize) -> Self {
-        let bytes = |size: u64| usize::try_from(size).unwrap_or(usize::MAX);
-        let limit = stated.map(|size| size.as_u64()).or_else(limit).map_or(UNKNOWN, bytes);
+    /// Measures, and logs the plan. `search` is that of `--search-memory`. To be called when the
+    /// networks are loaded.
+    pub fn measure(limit: usize, search: Option<ByteSize>, workers: usize) -> Self {
         let resident = resident();
         let plan = Self::new(limit, resident, search.map(|size| bytes(size.as_u64())), workers);
         let mib = |bytes: usize| bytes / MIB;
@@ -81,6 +89,15 @@ impl MemoryPlan {
         plan
     }
 
+    /// Returns what was freed to the system, if the process holds more than it did in the beginning,
+    /// the vectors of searched collections, and the part of the limit that stays free.
+    pub fn trim(self, searched: impl FnOnce() -> usize) {
+        let surplus = resident().saturating_sub(self.resident + self.limit / 16);
+        if surplus > 0 && surplus > searched() {
+            runtime::trim_memory();
+        }
+    }
+
     /// What large bodies and fetched objects may hold, in KiB of their encoded size. A body exists
     /// twice while its base64 is decoded.
     pub fn encoded(self) -> Arc<Semaphore> {
@@ -88,11 +105,32 @@ impl MemoryPlan {
     }
 }
 
+fn bytes(size: u64) -> usize {
+    usize::try_from(size).unwrap_or(usize::MAX)
+}
+
+/// What this process may use, in bytes: what `--memory` states, or what there is.
+pub fn limit(stated: Option<ByteSize>) -> usize {
+    stated.map(|size| size.as_u64()).or_else(available).map_or(UNKNOWN, bytes)
+}
+
+/// To be called before threads start: below [`SCARCE`] they share one heap.
+pub fn prepare(limit: usize) {
+    if limit < SCARCE {
+        runtime::share_heap();
+    }
+}
+
+/// How many workers such a limit has room for; at least one.
+pub fn most_workers(limit: usize) -> usize {
+    1 + limit.saturating_sub(FIRST_WORKER) / FURTHER_WORKER
+}
+
 const CGROUPS: &str = "/sys/fs/cgroup";
 
 /// The memory of the machine in bytes, or of the tightest cgroup around this process where that is
 /// less; none where the system does not show it.
-fn limit() -> Option<u64> {
+fn available() -> Option<u64> {
     let machine = fs::read_to_string("/proc/meminfo").ok().and_then(|text| total(&text));
     let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     groups(&own)
@@ -148,15 +186,18 @@ mod tests {
         ] {
             assert!(files.contains(&Path::new(CGROUPS).join(expected)), "{files:?}");
         }
-        assert!(limit().is_none_or(|limit| limit > 16 << 20));
+        assert!(available().is_none_or(|limit| limit > 16 << 20));
+        assert_eq!(limit(Some(ByteSize::mib(300))), 300 * MIB);
     }
 
     #[test]
     fn the_parts_stay_within_the_limit() {
-        for limit in [280 * MIB, 300 * MIB, 512 * MIB, 1 << 30, 64 << 30] {
-            let plan = MemoryPlan::new(limit, 120 * MIB, None, 2);
+        for limit in [256 * MIB, 300 * MIB, 512 * MIB, 1 << 30, 64 << 30] {
+            let workers = most_workers(limit);
+            let resident = (64 + 16 * workers) * MIB;
+            let plan = MemoryPlan::new(limit, resident, None, workers);
             let parts = plan.search + plan.encoded + plan.pixels;
-            assert!(120 * MIB + BEYOND + 2 * LIGHT_IMAGE + parts <= limit, "{plan:?}");
+            assert!(resident + BEYOND + workers * WORKING + parts <= limit, "{plan:?}");
         }
         let largest = MemoryPlan::new(64 << 30, 120 * MIB, Some(MIB), 2);
         assert_eq!((largest.search, largest.encoded, largest.pixels), (MIB, ENCODED.1, PIXELS.1));

@@ -71,11 +71,15 @@ pub enum PacksError {
 }
 
 impl Packs {
-    /// Loads the served pack.
-    pub fn load(files: PackFiles, config: &VisionConfig) -> Result<Self, LoadError> {
+    /// Loads the served pack, by default with a worker for each core but no more than `most_workers`.
+    pub fn load(
+        files: PackFiles,
+        config: &VisionConfig,
+        most_workers: usize,
+    ) -> Result<Self, LoadError> {
         let defaults = VisionOptions::default();
         let options = VisionOptions {
-            workers: config.workers.unwrap_or(defaults.workers),
+            workers: config.workers.unwrap_or(defaults.workers.min(most_workers)),
             queue: config.queue,
         };
         runtime::init(&files.runtime, options.workers)?;

@@ -55,8 +55,19 @@ pub(crate) fn environment() -> Result<&'static Environment, VisionError> {
     ENVIRONMENT.get().ok_or(VisionError::RuntimeNotLoaded)
 }
 
-/// Returns what loading networks has left unused to the system: a third of what they take.
-pub(crate) fn trim_memory() {
+/// Lets all threads that start later share one heap. Heaps of their own keep what each has freed at
+/// its end, which [`trim_memory`] does not reach.
+pub fn share_heap() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: the call takes no pointer.
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+    }
+}
+
+/// Returns to the system what this process has freed and its allocator keeps: after the networks
+/// were loaded a third of what they take, after large images as much again.
+pub fn trim_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: the call takes no pointer, and glibc documents it as safe with other threads.
     unsafe {

@@ -129,10 +129,13 @@ impl Context {
             Some(admission) => admission,
             None => self.app.door.enter().await?,
         };
+        let app = Arc::clone(&self.app);
         let job = move |networks: &mut Networks| {
             // Until the job has run or was skipped, whatever becomes of its client.
             let _admission = admission;
-            job(networks)
+            let result = job(networks);
+            app.trim_memory();
+            result
         };
         match vision.run(job).await {
             Ok(result) => result,
