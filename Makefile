@@ -22,7 +22,8 @@ PACKAGER := $(CACHE)/packaging/.complete
 .PHONY: help run build dist release-check book test test-rust test-clients test-console \
     test-recipe test-models screenshots lint lint-console doc check licenses models clean \
     bench bench-parts bench-index-faces bench-recognition bench-engine bench-scale bench-side-by-side \
-    bench-connections bench-overload bench-transfer bench-cluster bench-rivals
+    bench-connections bench-overload bench-transfer bench-cluster bench-rivals bench-hostile \
+    bench-memory soak fuzz
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -76,7 +77,7 @@ doc: ## Build the documentation, warnings denied
 
 bench: ## Run the benchmarks and print their figures; fails where one misses its target; takes an hour
 	@$(MAKE) --jobs=1 --keep-going --no-print-directory bench-parts bench-index-faces bench-recognition \
-	    bench-scale bench-side-by-side bench-connections bench-overload bench-transfer
+	    bench-scale bench-side-by-side bench-connections bench-overload bench-hostile bench-transfer
 
 bench-parts: $(RUNTIME)
 	cargo bench --locked --bench decode --bench detect --bench index --bench scan --bench telemetry
@@ -108,13 +109,28 @@ bench-overload: build $(CLIENTS)
 bench-connections: build
 	$(PYTHON) benches/hostile_connections.py
 
+bench-hostile: build $(CLIENTS)
+	$(VENV)/bin/python benches/hostile_images.py
+
+bench-memory: build $(CLIENTS) ## The worst images within control groups of 256, 512 and 1024 MB; takes root
+	$(VENV)/bin/python benches/memory_limits.py
+
 bench-transfer: build
 	$(PYTHON) benches/transfer.py
+
+soak: build $(RUNTIME) $(CLIENTS) ## 200 rounds of kill -9, 50,000 mutated images; takes an hour
+	CRASH_ROUNDS=200 cargo test --locked -p lookalike-store --test it crash::
+	CRASH_ROUNDS=200 cargo test --locked --test it crash::
+	$(VENV)/bin/python tests/soak/mutated_images.py
+
+fuzz: ## Five minutes of each fuzz target; needs `cargo install cargo-fuzz` and a C++ compiler
+	fuzz/run.sh
 
 check: lint doc licenses ## Lints, documentation, licenses
 
 licenses: ## Licenses, banned and unused dependencies
-	cargo install --locked --quiet --root $(CACHE)/tools cargo-deny@0.20.2 cargo-machete@0.9.2
+	# They run once, so they are built without optimization.
+	cargo install --locked --quiet --debug --root $(CACHE)/tools cargo-deny@0.20.2 cargo-machete@0.9.2
 	$(CACHE)/tools/bin/cargo-deny check licenses bans sources
 	$(CACHE)/tools/bin/cargo-machete
 

@@ -26,6 +26,9 @@ import hostile_images
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "clients"))
+import faces as people  # noqa: E402
+
 CGROUPS = Path("/sys/fs/cgroup")
 CLIENTS = 8
 MEBIBYTE = 1 << 20
@@ -59,10 +62,12 @@ class Group:
 
 
 def worst_images() -> dict[str, bytes]:
+    """The first is an honest photo, which has to be answered within any limit."""
     large = hostile_images.noise((hostile_images.LARGEST,) * 2, 60)
-    photo = hostile_images.noise(hostile_images.MEGAPIXELS_12, 40)
+    photo = hostile_images.honest(people, hostile_images.MEGAPIXELS_12)
     side = hostile_images.LARGEST
     return {
+        "photo of 12 MP": hostile_images.jpeg(photo, quality=80),
         "JPEG 100 MP": hostile_images.jpeg(large, quality=40),
         "JPEG 12 MP, progressive": hostile_images.jpeg(photo, quality=80, progressive=True),
         "JPEG 12 MP, CMYK": hostile_images.jpeg(photo.convert("CMYK"), quality=80),
@@ -78,11 +83,11 @@ def requests(images: dict[str, bytes]) -> list[tuple[str, str, bytes]]:
     detections = [
         (name, "DetectFaces", {"Image": {"Bytes": image}}) for name, image in encoded.items()
     ]
-    pair = encoded["JPEG 12 MP, CMYK"]
+    pair = encoded["photo of 12 MP"]
     both = {"SourceImage": {"Bytes": pair}, "TargetImage": {"Bytes": pair}}
     fetched = {"Image": {"S3Object": {"Bucket": BUCKET, "Name": OBJECT}}}
     others = [
-        ("two of 12 MP", "CompareFaces", both),
+        ("two photos of 12 MP", "CompareFaces", both),
         ("S3 object of 15 MB", "DetectFaces", fetched),
     ]
     return [(name, call, json.dumps(input_).encode()) for name, call, input_ in detections + others]
@@ -177,7 +182,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30)
     options = parser.parse_args()
     calls = requests(worst_images())
-    honest = next(call for call in calls if call[0] == "JPEG 12 MP, progressive")
+    honest = calls[0]
     missed = False
     for limit in map(int, options.limits.split(",")):
         group = Group(limit)
@@ -201,7 +206,7 @@ def main() -> None:
             if survived:
                 again = post(http.client.HTTPConnection(*address, timeout=90), *honest[1:])
                 print(f"  afterwards: {again}")
-                missed |= again not in {"ok", "ImageTooLargeException"}
+                missed |= again != "ok"
                 process.send_signal(signal.SIGTERM)
             missed |= not survived
             process.wait()
