@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::State;
 use serde::Serialize;
+use time::format_description::well_known::Rfc3339;
 use utoipa::ToSchema;
 
 use super::Admin;
@@ -14,6 +15,7 @@ use crate::config::ServeConfig;
 use crate::console::ThumbnailTemplate;
 use crate::memory;
 use crate::thumbnails::Keeping;
+use aws_json::auth::KeyHolder;
 use lookalike_store::TenantTotals;
 use lookalike_vision::Pack;
 
@@ -32,6 +34,8 @@ pub struct System {
     faces: u64,
     users: u64,
     tenants: Vec<TenantCard>,
+    /// Those of the credentials file; none where the server takes any signature.
+    keys: Vec<KeyCard>,
     /// Where small pictures of indexed faces are kept.
     thumbnails: Keeping,
     faults_on: bool,
@@ -79,6 +83,18 @@ struct Memory {
     loaded_collections: usize,
 }
 
+/// A key that the server knows, without its secret.
+#[derive(Serialize, ToSchema)]
+struct KeyCard {
+    access_key_id: String,
+    account: String,
+    user: String,
+    /// The regions where it holds, if not in all.
+    regions: Option<Vec<String>>,
+    /// RFC 3339.
+    expires: Option<String>,
+}
+
 /// What an account has in a region.
 #[derive(Serialize, ToSchema)]
 pub struct TenantCard {
@@ -112,6 +128,14 @@ impl From<TenantTotals> for TenantCard {
     fn from(totals: TenantTotals) -> Self {
         let TenantTotals { tenant, collections, faces, users } = totals;
         Self { account: tenant.account, region: tenant.region, collections, faces, users }
+    }
+}
+
+impl From<KeyHolder> for KeyCard {
+    fn from(holder: KeyHolder) -> Self {
+        let KeyHolder { access_key_id, account, user, regions, expires } = holder;
+        let expires = expires.and_then(|time| time.format(&Rfc3339).ok());
+        Self { access_key_id, account, user, regions, expires }
     }
 }
 
@@ -180,6 +204,7 @@ pub async fn system(State(admin): State<Arc<Admin>>) -> Result<Json<System>, Adm
         faces: sum(|totals| totals.faces),
         users: sum(|totals| totals.users),
         tenants: tenants.into_iter().map(TenantCard::from).collect(),
+        keys: admin.front.auth.key_holders().into_iter().map(KeyCard::from).collect(),
         thumbnails: app.thumbnails.keeping(),
         faults_on: app.faults.is_on(),
         answers_on: !app.answers.is_empty(),

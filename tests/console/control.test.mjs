@@ -97,6 +97,9 @@ guard(
     await dialog.getByLabel("Admin token, if the server has one").fill("open-sesame");
     await dialog.getByRole("button", { name: "Sign in" }).click();
     await page.getByRole("region", { name: "Pack" }).waitFor();
+    const keys = page.getByRole("table", { name: "Keys" });
+    await keys.getByText("AKIDREADER").waitFor();
+    assert.ok(!(await page.content()).includes("hush"));
     const kept = await page.evaluate(() => JSON.stringify(localStorage));
     assert.ok(!kept.includes("open-sesame"));
   },

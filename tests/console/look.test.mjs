@@ -88,6 +88,8 @@ async function show(page, screen) {
     await page.getByRole("table").getByRole("button").first().click();
   } else if (screen === "faults") {
     await page.getByRole("button", { name: "Add a rule" }).click();
+  } else if (screen === "collections") {
+    await page.getByRole("button", { name: "Import" }).click();
   } else if (screen === "system") {
     await page.getByText("measured figures").click();
   } else {

@@ -74,6 +74,11 @@ async fn a_server_that_verifies_needs_a_token() {
 
     let guarded =
         TestServer::with(&[&credentials[..], &["--admin-token", "s3cret"]].concat()).await;
+    let token = ("authorization", "Bearer s3cret");
+    let (_, system) = get(&guarded, "/_lookalike/system", &[token]).await;
+    assert_eq!(system["keys"][0]["access_key_id"], "AKIDALICE");
+    assert_eq!(system["keys"][0]["user"], "alice");
+    assert!(!system.to_string().contains("hush"), "{system}");
     for path in ["/_lookalike/system", "/_lookalike/openapi.json"] {
         let refused = guarded.admin("GET", path, &[], None).await;
         assert_eq!(

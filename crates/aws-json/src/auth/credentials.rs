@@ -56,6 +56,17 @@ pub enum KeyError {
 #[derive(Debug, Clone)]
 pub struct Credentials(HashMap<String, Key>);
 
+/// Who holds a key; no secret is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyHolder {
+    pub access_key_id: String,
+    pub account: String,
+    pub user: String,
+    /// None stands for all.
+    pub regions: Option<Vec<String>>,
+    pub expires: Option<OffsetDateTime>,
+}
+
 /// One key: who holds it, and what it allows.
 #[derive(Debug, Clone)]
 pub(super) struct Key {
@@ -104,6 +115,20 @@ impl Credentials {
         } else {
             Ok(Self(keys))
         }
+    }
+
+    /// Whose keys these are, by access key id in ascending order.
+    pub fn holders(&self) -> Vec<KeyHolder> {
+        let holder = |(id, key): (&String, &Key)| KeyHolder {
+            access_key_id: id.clone(),
+            account: key.account.clone(),
+            user: key.user.clone(),
+            regions: key.regions.clone(),
+            expires: key.expires,
+        };
+        let mut holders: Vec<KeyHolder> = self.0.iter().map(holder).collect();
+        holders.sort_by(|one, other| one.access_key_id.cmp(&other.access_key_id));
+        holders
     }
 
     /// How many keys there are.

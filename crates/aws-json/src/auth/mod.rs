@@ -22,7 +22,7 @@ use crate::constraint::shorten;
 use crate::error::{ApiError, ApiResult, ErrorCode};
 
 pub(crate) use self::authorization::is_signed;
-pub use self::credentials::{Credentials, CredentialsError, KeyError};
+pub use self::credentials::{Credentials, CredentialsError, KeyError, KeyHolder};
 pub use self::policy::PatternError;
 
 /// The account of a caller whose access key does not spell one.
@@ -90,6 +90,11 @@ impl Auth {
         if let Some(current) = &self.keys {
             *current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
         }
+    }
+
+    /// Who holds the keys in force; nobody in `open` mode.
+    pub fn key_holders(&self) -> Vec<KeyHolder> {
+        self.keys().map(|keys| keys.holders()).unwrap_or_default()
     }
 
     fn keys(&self) -> Option<Arc<Credentials>> {

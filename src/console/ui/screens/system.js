@@ -2,7 +2,7 @@
 
 import { html, useState } from "../lib/html.js";
 import { admin, adminTrouble, refreshSystem, system } from "../lib/admin.js";
-import { bytes, count, duration } from "../lib/figures.js";
+import { bytes, count, date, duration } from "../lib/figures.js";
 import { account, go, region } from "../lib/state.js";
 import { Busy, Dialog, Failure, Head, toast } from "../parts/basics.js";
 import { Curves, useSamples } from "../parts/charts.js";
@@ -34,7 +34,7 @@ export function System() {
           ["Memory", bytes(is.memory?.resident)],
           ["Vectors in memory", bytes(is.memory?.search)],
           ["Inference threads", count(is.workers)],
-          ["Images that may wait", count(is.queue?.most)],
+          ["Images that wait", `${count(is.queue?.waiting)} of ${count(is.queue?.most)}`],
         ]}
       />
     </section>
@@ -43,6 +43,7 @@ export function System() {
       <${Pack} pack=${is.pack} />
       <div class="stack">
         <${Tenants} tenants=${is.tenants ?? []} />
+        <${Keys} keys=${is.keys ?? []} />
         <${Settings} settings=${is.settings} />
       </div>
     </div>
@@ -179,6 +180,38 @@ const Tenants = ({ tenants }) =>
         </table>
       </div>`
     }
+  </section>`;
+
+/** Who may call, where signatures are verified. */
+const Keys = ({ keys }) =>
+  keys.length > 0 &&
+  html`<section class="card" aria-label="Keys">
+    <h2>Keys</h2>
+    <div class="scroll" tabindex="0" role="region" aria-label="Table of keys">
+      <table aria-label="Keys">
+        <thead>
+          <tr>
+            <th scope="col">Access key id</th>
+            <th scope="col">User</th>
+            <th scope="col">Account</th>
+            <th scope="col">Regions</th>
+            <th scope="col">Expires</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${keys.map(
+            (key) =>
+              html`<tr key=${key.access_key_id}>
+                <td class="mono">${key.access_key_id}</td>
+                <td>${key.user}</td>
+                <td class="number">${key.account}</td>
+                <td>${key.regions?.join(", ") ?? "all"}</td>
+                <td>${key.expires ? date(key.expires) : "never"}</td>
+              </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>
   </section>`;
 
 function visit(tenant) {
