@@ -234,3 +234,38 @@ async fn a_server_killed_during_an_import_shows_nothing_of_it() {
     assert_eq!(status, 200);
     assert_eq!(names(&client).await, json!(["staff"]));
 }
+
+/// Runs the binary to its end; what it printed.
+fn lookalike(arguments: &[&str]) -> (bool, String) {
+    let done = std::process::Command::new(env!("CARGO_BIN_EXE_lookalike"))
+        .args(arguments)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("the binary runs");
+    let printed = [done.stdout, done.stderr].concat();
+    (done.status.success(), String::from_utf8(printed).expect("UTF-8"))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_is_checked_and_exported_beside_its_server() {
+    let address = lookalike_store::testing::server().schema().await;
+    let server = TestServer::with(&["--data", &address, "--workers", "1"]).await;
+    furnish(&server, "staff").await;
+    let (is_sound, printed) = lookalike(&["check", "--data", &address]);
+    assert!(is_sound && printed.contains("sound; 1 collections, 5 faces"), "{printed}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("staff.jsonl");
+    let file = file.to_str().unwrap();
+    let (is_written, printed) = lookalike(&["export", file, "--data", &address]);
+    assert!(is_written && printed.contains("5 faces"), "{printed}");
+    let (is_read, printed) =
+        lookalike(&["import", file, "--as", "copy", "--data", &address, "--models", "models"]);
+    assert!(is_read, "{printed}");
+    assert_eq!(seen(&server, "copy").await, seen(&server, "staff").await);
+
+    let (is_sound, printed) =
+        lookalike(&["check", "--data", "postgres://ann:s3cret@127.0.0.1:1/x"]);
+    assert!(!is_sound && printed.contains("cannot be reached"), "{printed}");
+    assert!(!printed.contains("s3cret"), "{printed}");
+}
