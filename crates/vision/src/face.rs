@@ -43,17 +43,15 @@ pub const LANDMARK_TYPES: [&str; 30] = [
 ];
 
 /// A named place of a face, as ratios of the upright image's sides; it may lie outside of 0..=1.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Landmark {
-    #[serde(rename = "Type")]
     pub kind: &'static str,
     pub x: f32,
     pub y: f32,
 }
 
 /// Landmarks in the order of [`LANDMARK_TYPES`]: five without an analyzer, thirty with one.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Landmarks(Vec<Landmark>);
 
 impl Landmarks {
@@ -86,8 +84,7 @@ impl Deref for Landmarks {
 
 /// Where the head points, in degrees: roll is positive clockwise as seen by the viewer, yaw
 /// positive towards the right of the image, pitch positive upwards.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Pose {
     pub roll: f32,
     pub yaw: f32,
@@ -95,8 +92,7 @@ pub struct Pose {
 }
 
 /// How usable the picture of a face is, each 0..=100.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Quality {
     pub brightness: f32,
     pub sharpness: f32,
@@ -131,8 +127,7 @@ impl Emotion {
 }
 
 /// Where the eyes look: degrees with the signs of [`Pose`], and a confidence of 0..=100.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct EyeDirection {
     pub yaw: f32,
     pub pitch: f32,

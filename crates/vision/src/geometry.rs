@@ -1,7 +1,5 @@
 //! Points, boxes and the similarity transform between an image and an aligned crop.
 
-use serde::Serialize;
-
 /// A position in pixels (or in whatever unit the caller states); y grows downwards.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Point {
@@ -67,8 +65,7 @@ impl Rect {
 
 /// A box as ratios of the upright image's width and height, not clamped: a face cut by the edge
 /// reaches below 0 or above 1.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct BoundingBox {
     pub width: f32,
     pub height: f32,

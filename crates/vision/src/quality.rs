@@ -1,6 +1,6 @@
 //! How usable the picture of a face is, and which faces a quality filter lets through.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::aligner::Crop;
 use super::face::{AnalyzedFace, Quality};
@@ -91,8 +91,7 @@ pub enum Reason {
 }
 
 /// The bar that a face must pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum QualityFilter {
     None,
     Auto,
