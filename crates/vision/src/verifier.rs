@@ -95,11 +95,11 @@ fn points(values: &[f32], side: f32) -> Option<[Point; 5]> {
     points.iter().all(|point| point.is_finite()).then_some(points)
 }
 
-/// Keeps the surest of the detections that show the same face; `iou` as in [`suppress`].
+/// Keeps the best of the detections that show the same face; order and `iou` as in [`suppress`].
 pub(crate) fn once_each(faces: Vec<Detection>, iou: f32) -> Vec<Detection> {
     let mut kept: Vec<Detection> = Vec::new();
     for face in suppress(faces, iou) {
-        if !kept.iter().any(|surer| shows_same(surer, &face)) {
+        if !kept.iter().any(|better| shows_same(better, &face)) {
             kept.push(face);
         }
     }

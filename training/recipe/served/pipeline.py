@@ -148,12 +148,12 @@ def log_odds(score: np.ndarray) -> np.ndarray:
     return np.log(score / (1 - score))
 
 
-def once(faces: yunet.Faces, iou: float) -> yunet.Faces:
-    """Of boxes of one face the surest; sorted by falling score.
+def once(faces: yunet.Faces, fits: np.ndarray, iou: float) -> yunet.Faces:
+    """Of boxes of one face the one of the largest fit; sorted by falling fit.
 
     Boxes are of one face where they overlap or contain each other, or their landmarks lie together.
     """
-    faces = faces.take(np.argsort(-faces.scores, kind="stable"))
+    faces = faces.take(np.argsort(-fits, kind="stable"))
     centers = faces.landmarks.mean(1)
     radii = np.sqrt(((faces.landmarks - centers[:, None]) ** 2).sum(2).mean(1))
     kept: list[int] = []
@@ -187,4 +187,5 @@ def sure(faces: yunet.Faces, looks: Looks, settings: Settings) -> yunet.Faces:
     chance = sigmoid(bias + detector * log_odds(faces.scores) + verifier * looks.logits[keep])
     points = looks.landmarks[keep] if settings.refine else faces.landmarks
     likely = np.flatnonzero(chance >= 0.5)
-    return once(yunet.Faces(faces.boxes, points, chance).take(likely), settings.nms_iou)
+    fits = (chance * faces.scores)[likely]
+    return once(yunet.Faces(faces.boxes, points, chance).take(likely), fits, settings.nms_iou)

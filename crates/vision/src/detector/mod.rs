@@ -175,10 +175,14 @@ impl Detector {
     }
 }
 
-/// Greedy non-maximum suppression: the surest stays, and what overlaps it by more than `iou` goes.
-/// The surest comes first.
+/// Greedy non-maximum suppression: the best stays, and what overlaps it by more than `iou` goes. The
+/// best comes first.
+///
+/// The verifier sees a face in a part of one, too; the detector's score is lower where its box fits
+/// worse. So what counts is the product of both.
 pub(crate) fn suppress(mut candidates: Vec<Detection>, iou: f32) -> Vec<Detection> {
-    candidates.sort_by(|a, b| b.confidence.total_cmp(&a.confidence));
+    let fit = |candidate: &Detection| candidate.confidence * candidate.score;
+    candidates.sort_by(|a, b| fit(b).total_cmp(&fit(a)));
     let mut kept: Vec<Detection> = Vec::new();
     for candidate in candidates {
         if kept.iter().all(|better| better.bounding_box.iou(&candidate.bounding_box) <= iou) {
