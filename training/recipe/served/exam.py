@@ -1,7 +1,7 @@
 """The exam of a pack on photographs as people take them: whole photos through the served pipeline.
 
-The reference is what several looks of the teacher agree on. A box that it doubts counts for
-neither side. Photos without people have no faces, whatever the teacher sees.
+The reference is what several looks of the teacher agree on, corrected where a person looked. A box
+that it doubts counts for neither side. Photos without people have no faces, whatever it sees.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from recipe.common import data, geometry
 from recipe.detector import photographs, yunet
 from recipe.detector.photographs import Photo
 from recipe.detector.views import outline, placed
-from recipe.served import figures, pipeline, sheets
+from recipe.served import figures, pipeline, review, sheets
 
 TURNS = (90, 180, 270, 45)
 """Degrees, clockwise, by which photos of few faces are turned."""
@@ -75,8 +75,10 @@ def views(photo: Photo, is_changed: bool) -> list[View]:
 
 def questions(split: int) -> list[Photo]:
     """Scenes, photos without people and BSDS photos of one split."""
+    known = review.verdicts()
     whole = [c for c in photographs.COLLECTIONS if c.name in WHOLE]
-    return [photo for collection in whole for photo in photographs.photos(collection, split)]
+    photos = [photo for collection in whole for photo in photographs.photos(collection, split)]
+    return [review.apply(photo, known) for photo in photos]
 
 
 def look(network: pipeline.Served, photos: list[Photo], most: int) -> list[Answer]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from recipe.common import geometry
 from recipe.detector import photographs, views, yunet
 from recipe.embedder import conditions
-from recipe.served import exam, figures, pipeline, pixels
+from recipe.served import exam, figures, pipeline, pixels, review
 
 POINTS = np.array([[30, 40], [70, 40], [50, 60], [35, 80], [65, 80.0]])
 BOX = np.array([20, 20, 80, 100.0])
@@ -67,7 +69,23 @@ def test_a_face_is_returned_once() -> None:
         np.concatenate([part.landmarks for part in parts]),
         np.concatenate([part.scores for part in parts]),
     )
-    np.testing.assert_allclose(pipeline.once(faces, 0.45).scores, [0.95, 0.7])
+    np.testing.assert_allclose(pipeline.once(faces, faces.scores, 0.45).scores, [0.95, 0.7])
+    worse = faces.scores * [1.0, 0.5, 1.0]
+    np.testing.assert_allclose(pipeline.once(faces, worse, 0.45).scores, [0.9, 0.7])
+
+
+def test_what_a_person_saw_corrects_the_reference(tmp_path: Path) -> None:
+    boxes = np.array([[0, 0, 20, 20], [50, 50, 90, 90.0]])
+    wanted = yunet.Faces(boxes, np.zeros((2, 5, 2)), np.ones(2))
+    photo = photographs.Photo("scenes", "dog.jpg", b"", wanted, np.zeros((0, 4)), False)
+    lines = [
+        review.line(photo, np.array([51, 49, 90, 90.0]), review.NONE),
+        review.line(photo, np.array([100, 0, 130, 40.0]), review.FACE),
+    ]
+    (tmp_path / "reviewed.txt").write_text("\n".join(lines))
+    seen = review.apply(photo, review.verdicts(tmp_path / "reviewed.txt"))
+    assert seen.faces.boxes.tolist() == [[0, 0, 20, 20]]
+    assert seen.doubts.tolist() == [[100, 0, 130, 40]]
 
 
 def answer(mine: yunet.Faces, wanted: yunet.Faces, doubts: np.ndarray, empty: bool) -> exam.Answer:
