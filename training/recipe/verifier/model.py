@@ -8,7 +8,9 @@ from torch import Tensor, nn
 from recipe.common import layers
 from recipe.verifier.spec import SIDE
 
-WIDTHS = (16, 32, 64, 80)
+WIDTHS = (16, 32, 64, 96)
+DROPPED = 0.1
+"""Share of the features that the face's logit misses in training."""
 
 
 def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
@@ -28,7 +30,7 @@ class Residual(nn.Module):
 
 
 class Verifier(nn.Module):
-    """RGB crops in -1..1 [N, 3, 64, 64] to face logits [N, 1] and landmarks [N, 10].
+    """RGB crops in -1..1 [N, 3, 96, 96] to face logits [N, 1] and landmarks [N, 10].
 
     Landmarks are x and y in sides of the crop, in the order of the alignment template.
     """
@@ -44,8 +46,10 @@ class Verifier(nn.Module):
             Residual(third),
             Residual(third),
             conv(third, last, 2),
+            Residual(last),
         )
         features = last * (SIDE // 16) ** 2
+        self.dropout = nn.Dropout(DROPPED)
         self.face = nn.Linear(features, 1)
         self.landmarks = nn.Linear(features, 10)
         nn.init.zeros_(self.landmarks.weight)
@@ -53,7 +57,7 @@ class Verifier(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         features = self.body(x).flatten(1)
-        return self.face(features), self.landmarks(features)
+        return self.face(self.dropout(features)), self.landmarks(features)
 
 
 def tensor(crops: Tensor) -> Tensor:

@@ -2,11 +2,11 @@
 
 from recipe.common import data
 
-SIDE = 64
+SIDE = 96
 """Side of the crop in pixels."""
-SCALE = 0.6
+SCALE = 0.4
 """How far the alignment template is shrunk in the crop, so that it shows what is around."""
-THRESHOLD = 0.25
+THRESHOLD = 0.15
 """Detector score from which a find gets the second look."""
 FIGURES = data.WORK / "verifier.json"
 """The calibration of the last export."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
+from torch.utils.data import DataLoader, IterableDataset
 
 from recipe.common import data
 from recipe.common.loop import Run
@@ -23,36 +25,65 @@ SCENE_WEIGHT = 0.6
 DOUBTFUL, MATURE = 2.0, 0.4
 """Logit from which a wrong find in a photo with people is left out, and the share of the training
 time from which the verifier knows faces well enough to be asked."""
+POOLS = (0.45, 0.25, 0.3)
+"""How often faces, what is wrong in photos without faces and what is wrong anywhere are drawn."""
 
 Batch = dict[str, np.ndarray]
 
 
-class Crops:
-    """All crops in memory."""
+class Crops(IterableDataset):
+    """An endless stream of batches of crops, some mirrored, hidden in part, in other light."""
 
-    def __init__(self) -> None:
+    def __init__(self, seed: int, count: int):
+        self.seed, self.count = seed, count
         self.parts: list[Batch] = []
         for path in sorted(views.folder().glob("*.npz")):
             with np.load(path) as part:
                 self.parts.append({key: part[key] for key in part.files})
-        self.faces = [np.flatnonzero(part["faces"]) for part in self.parts]
 
-    def batch(self, rng: np.random.Generator, count: int) -> Batch:
-        """Random crops, more than half of them faces, some mirrored, with light changed."""
-        rows = []
-        for number in range(count):
-            at = rng.integers(len(self.parts))
-            part = self.parts[at]
-            index = rng.choice(self.faces[at]) if number % 2 else rng.integers(len(part["faces"]))
-            rows.append([part[key][index] for key in ("crops", "landmarks", "faces", "bare")])
-        crops, landmarks, faces, bare = (np.array(values) for values in zip(*rows))
-        for index in range(count):
-            crops[index] = changed(crops[index], rng)
-            if rng.random() < 0.5:
-                crops[index] = crops[index][:, ::-1]
-                points = landmarks[index].reshape(5, 2)[MIRRORED]
-                landmarks[index] = (points * [-1, 1] + [(SIDE - 1) / SIDE, 0]).ravel()
-        return {"crops": crops, "landmarks": landmarks, "faces": faces, "bare": bare}
+    def pools(self) -> list[list[tuple[int, int]]]:
+        """Where the faces are, what is wrong in photos without faces, and all that is wrong."""
+        pools: list[list[tuple[int, int]]] = [[], [], []]
+        for at, part in enumerate(self.parts):
+            wrong = ~part["faces"]
+            for pool, chosen in zip(pools, (part["faces"], wrong & part["bare"], wrong)):
+                pool += [(at, int(index)) for index in np.flatnonzero(chosen)]
+        return pools
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        cv2.setNumThreads(1)
+        rng = np.random.default_rng(self.seed)
+        pools = self.pools()
+        shares = np.array([share if pool else 0.0 for share, pool in zip(POOLS, pools)])
+        shares /= shares.sum()
+        while True:
+            rows = []
+            for kind in rng.choice(len(pools), self.count, p=shares):
+                at, index = pools[kind][rng.integers(len(pools[kind]))]
+                part = self.parts[at]
+                crop, points = varied(part["crops"][index], part["landmarks"][index], rng)
+                rows.append([crop, points, part["faces"][index], part["bare"][index]])
+            columns = zip(("crops", "landmarks", "faces", "bare"), map(np.array, zip(*rows)))
+            yield {name: torch.from_numpy(column) for name, column in columns}
+
+
+def varied(
+    crop: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """A crop and its landmarks [10], changed: light, place, mirror image, a part hidden."""
+    crop, points = changed(crop, rng), landmarks.reshape(5, 2)
+    if rng.random() < 0.3:
+        move = rng.integers(-3, 4, 2)
+        matrix = np.column_stack([np.eye(2), move]).astype(np.float32)
+        crop, points = cv2.warpAffine(crop, matrix, (SIDE, SIDE)), points + move / SIDE
+    if rng.random() < 0.5:
+        crop = np.ascontiguousarray(crop[:, ::-1])
+        points = points[MIRRORED] * [-1, 1] + [(SIDE - 1) / SIDE, 0]
+    if rng.random() < 0.12:
+        size = rng.integers(6, SIDE // 2, 2)
+        (x0, y0), crop = rng.integers(0, SIDE - size), crop.copy()
+        crop[y0 : y0 + size[1], x0 : x0 + size[0]] = rng.integers(0, 256, 3)
+    return crop, points.ravel().astype(np.float32)
 
 
 def changed(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -68,9 +99,9 @@ def changed(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return crop
 
 
-def loss(face: Tensor, landmarks: Tensor, batch: Batch, mature: bool) -> Tensor:
+def loss(face: Tensor, landmarks: Tensor, batch: dict[str, Tensor], mature: bool) -> Tensor:
     """Focal loss on faces, smooth L1 loss on the landmarks of faces."""
-    true, bare = torch.from_numpy(batch["faces"]), torch.from_numpy(batch["bare"])
+    true, bare = batch["faces"], batch["bare"]
     wanted, certain = true.float()[:, None], (true | bare)[:, None]
     weight = torch.where(certain, 1.0, SCENE_WEIGHT)
     if mature:
@@ -79,14 +110,14 @@ def loss(face: Tensor, landmarks: Tensor, batch: Batch, mature: bool) -> Tensor:
     entropy = functional.binary_cross_entropy_with_logits(face, wanted, reduction="none")
     total = (weight * wrong * entropy).mean()
     if true.any():
-        miss = landmarks[true] - torch.from_numpy(batch["landmarks"])[true]
+        miss = landmarks[true] - batch["landmarks"][true]
         total = total + 6 * functional.smooth_l1_loss(miss, torch.zeros_like(miss), beta=0.01)
     return total
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--minutes", type=float, default=45)
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--threads", type=int, default=1)
@@ -96,14 +127,13 @@ def execute(options: argparse.Namespace) -> None:
     """Train for a given time."""
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    cv2.setNumThreads(1)
-    crops = Crops()
+    model = Verifier().to(memory_format=torch.channels_last)
+    run = Run(model, CHECKPOINT, options.minutes, options.rate, decay=0.03)
+    crops = Crops(run.step, options.batch)
     if not crops.parts:
         raise SystemExit(f"no crops in {views.folder()}: run `recipe propose` first")
-    model = Verifier().to(memory_format=torch.channels_last)
-    run = Run(model, CHECKPOINT, options.minutes, options.rate, decay=0.02)
-    rng = np.random.default_rng(run.step)
+    loader = iter(DataLoader(crops, None, num_workers=1, prefetch_factor=8))
     for share in run.steps():
-        batch = crops.batch(rng, options.batch)
-        face, landmarks = model(tensor(torch.from_numpy(batch["crops"])))
+        batch = next(loader)
+        face, landmarks = model(tensor(batch["crops"]))
         run.learn(loss(face, landmarks, batch, share > MATURE))

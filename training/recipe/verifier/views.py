@@ -1,7 +1,8 @@
 """What the verifier learns from: crops of what detectors find in views of photographs.
 
-Several detectors propose at a low threshold, so that there are many wrong finds of many kinds.
-What touches a doubtful box, or half a face, teaches nothing.
+Several detectors propose at a low threshold, so that there are many wrong finds of many kinds. Half
+the views show a whole photo, as the server sees it. What touches a doubtful box, or half a face,
+teaches nothing.
 """
 
 from __future__ import annotations
@@ -19,14 +20,19 @@ from recipe.detector import views, yunet
 from recipe.detector.damage import damaged
 from recipe.verifier.spec import SCALE, SIDE
 
-THRESHOLD = 0.1
+THRESHOLD = 0.07
 """Score from which a find is used."""
 FACE, NONE = 0.4, 0.15
 """Overlap with a face from which a find is one, and under which it is none."""
-MOST = 12
-"""Finds used of one view."""
+MOST_FACES, MOST_WRONG = 8, 20
+"""Faces and wrong finds used of one view."""
 SHARD = 4000
-LARGE_SIDE = 640
+WHOLE_SIDE = 640
+"""Side of the view of a whole photo, in pixels."""
+KINDS = {"whole": 0.5, "empty": 0.15, "part": 0.35}
+"""How often a view shows a whole photo, part of one without faces, or any part of one."""
+BARE, HARD = 0.35, 0.2
+"""Shares of whole photos without faces, and of those in which mining found something."""
 
 Example = tuple[np.ndarray, np.ndarray, bool, bool]
 """Crop, landmarks [10] in its sides, whether it is a face, whether its photo has none at all."""
@@ -38,12 +44,14 @@ def folder() -> Path:
 
 
 def jittered(rng: np.random.Generator, points: np.ndarray) -> np.ndarray:
-    """The transform [2, 3] of a crop, off as a detector's landmarks are; now and then turned."""
+    """The transform [2, 3] of a crop, often off as a detector's landmarks are; rarely turned."""
     matrix = geometry.similarity(points, geometry.template(SIDE, SCALE))
-    angle = rng.uniform(-np.pi, np.pi) if rng.random() < 0.1 else rng.normal(0, 0.1)
+    if rng.random() < 0.35:
+        return matrix
+    angle = rng.uniform(-np.pi, np.pi) if rng.random() < 0.08 else rng.normal(0, 0.1)
     zoom = np.full(2, np.exp(rng.normal(0, 0.08)))
     center = np.full(2, (SIDE - 1) / 2)
-    target = center + rng.normal(0, 0.03, 2) * SIDE
+    target = center + rng.normal(0, 0.02, 2) * SIDE
     return geometry.compose(views.placed(zoom, angle, False, center, target), matrix)
 
 
@@ -68,41 +76,74 @@ def anywhere(rng: np.random.Generator, side: int) -> np.ndarray:
     return geometry.apply(matrix, geometry.template(1))
 
 
-def examples(
-    source: views.Views, detector: yunet.Detector, rng: np.random.Generator
-) -> Iterator[Example]:
-    """Crops of one view: what the detector finds, and some that it may have missed."""
-    side = LARGE_SIDE if rng.random() < 0.08 else views.SIDE
-    if rng.random() < 0.25:
-        view = source.empty(rng, side)
-        view.image = damaged(view.image, rng)
+def whole(source: views.Views, rng: np.random.Generator) -> views.View:
+    """A view of a whole photo at a size that the server sees."""
+    if rng.random() < BARE:
+        pool = source.hard if source.hard and rng.random() < 2 * HARD else source.bare
+        photo = pool[rng.integers(len(pool))]
+    elif source.hard_full and rng.random() < HARD:
+        photo = source.hard_full[rng.integers(len(source.hard_full))]
     else:
-        view = source.sample(rng, side)
+        photo = source.full[rng.choice(len(source.full), p=source.chance)]
+    image = source.decoded(photo)
+    share = 0.94 if rng.random() < 0.3 else np.exp(rng.uniform(np.log(0.45), np.log(1.05)))
+    zoom = share * WHOLE_SIDE / max(image.shape[:2])
+    view = views.View(np.zeros((WHOLE_SIDE, WHOLE_SIDE, 3), np.uint8))
+    if rng.random() < 0.3:
+        view = views.View(source.canvas(rng, WHOLE_SIDE))
+    target = WHOLE_SIDE / 2 + rng.normal(0, 12, 2)
+    source.show(view, photo, image, zoom, np.array(image.shape[1::-1]) / 2, target, rng)
+    if rng.random() < 0.5:
+        view.image = damaged(view.image, rng)
+    return view
+
+
+def drawn(source: views.Views, rng: np.random.Generator) -> views.View:
+    """A view of one of the kinds."""
+    kind = rng.choice(list(KINDS), p=list(KINDS.values()))
+    if kind == "whole":
+        return whole(source, rng)
+    if kind == "part":
+        return source.sample(rng)
+    view = source.empty(rng, views.SIDE)
+    view.image = damaged(view.image, rng)
+    return view
+
+
+def examples(
+    source: views.Views, detector: yunet.Detector, rng: np.random.Generator, wrong: int
+) -> Iterator[Example]:
+    """Crops of one view: what the detector finds, and some that it may have missed.
+
+    `wrong` is how many wrong finds are used at the most.
+    """
+    view = drawn(source, rng)
     bare = not len(view.boxes) + len(view.ignored)
     found = detector(view.image)
-    points, kinds = list(found.landmarks), list(labels(view, found.boxes))
-    if len(view.boxes):
-        extra = rng.choice(len(view.boxes), min(2, len(view.boxes)), replace=False)
-        points += list(view.landmarks[extra])
-        kinds += list(extra)
-    if bare and rng.random() < 0.3:
-        points.append(anywhere(rng, side))
-        kinds.append(-1)
-    known = [index for index in rng.permutation(len(kinds)) if kinds[index] >= -1]
-    for index in known[:MOST]:
-        matrix = jittered(rng, points[index])
+    points, kinds = list(found.landmarks), labels(view, found.boxes)
+    order = rng.permutation(len(kinds))
+    used = [(points[i], kinds[i]) for i in order if kinds[i] >= 0][:MOST_FACES]
+    used += [(points[i], -1) for i in order if kinds[i] == -1][:wrong]
+    if len(view.boxes) and rng.random() < 0.5:
+        face = int(rng.integers(len(view.boxes)))
+        used.append((view.landmarks[face], face))
+    if bare and rng.random() < 0.25:
+        used.append((anywhere(rng, len(view.image)), -1))
+    for marks, face in used:
+        matrix = jittered(rng, marks)
         crop = geometry.warp(view.image, matrix, SIDE)
-        is_face = bool(kinds[index] >= 0)
-        marks = view.landmarks[kinds[index]] if is_face else np.zeros((5, 2))
-        true = geometry.apply(matrix, marks) / SIDE if is_face else marks
-        yield crop, true.ravel().astype(np.float32), is_face, bare
+        true = np.zeros((5, 2))
+        if face >= 0:
+            true = geometry.apply(matrix, view.landmarks[face]) / SIDE
+        yield crop, true.ravel().astype(np.float32), bool(face >= 0), bare
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument("--pack", type=Path, default=data.PACK, help="folder with the detector")
     parser.add_argument("--detectors", type=Path, nargs="*", default=[], help="further ONNX files")
-    parser.add_argument("--crops", type=int, default=100_000, help="how many to add")
+    parser.add_argument("--crops", type=int, default=270_000, help="how many to add")
+    parser.add_argument("--wrong", type=int, default=MOST_WRONG, help="wrong finds of one view")
 
 
 def execute(options: argparse.Namespace) -> None:
@@ -118,7 +159,7 @@ def execute(options: argparse.Namespace) -> None:
     kept: list[Example] = []
     for number in range(-(-options.crops // SHARD)):
         while len(kept) < SHARD:
-            kept += examples(source, detectors[rng.integers(len(detectors))], rng)
+            kept += examples(source, detectors[rng.integers(len(detectors))], rng, options.wrong)
         columns = zip(("crops", "landmarks", "faces", "bare"), map(np.array, zip(*kept)))
         temporary = folder() / f"{seed}-{number}.tmp"
         with temporary.open("wb") as file:
