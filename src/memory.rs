@@ -114,7 +114,7 @@ pub fn limit(stated: Option<ByteSize>) -> usize {
     stated.map(|size| size.as_u64()).or_else(available).map_or(UNKNOWN, bytes)
 }
 
-/// To be called before threads start: below [`SCARCE`] they share one heap.
+/// To be called before threads start: below `SCARCE` they share one heap.
 pub fn prepare(limit: usize) {
     if limit < SCARCE {
         runtime::share_heap();

@@ -2,7 +2,7 @@
 //!
 //! A [`Pack`] says which networks to use and how. [`Vision`] loads them once per worker thread and
 //! runs jobs on those threads; a job gets its worker's [`Networks`] and calls `detect`, `embed` and
-//! `analyze` on a decoded [`Image`](crate::image::Image).
+//! `analyze` on a [`DecodedImage`](crate::image::DecodedImage).
 
 use std::path::PathBuf;
 
