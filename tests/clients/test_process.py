@@ -1,6 +1,7 @@
 """The server as a process: how it takes bodies, stops and starts again."""
 
 import base64
+import contextlib
 import http.client
 import json
 import os
@@ -69,6 +70,37 @@ def test_a_request_under_way_is_finished_before_the_server_stops(start_server):
     for call in calls:
         call.join()
     assert answers == [200] * 4
+
+
+def test_an_object_that_never_comes_does_not_keep_the_server_from_stopping(tmp_path, monkeypatch):
+    keys = environment(AWS_ACCESS_KEY_ID="reader", AWS_SECRET_ACCESS_KEY="any")
+    monkeypatch.setattr("server.environment", lambda: keys)
+    with socket.create_server(("127.0.0.1", 0)) as store:
+        store.settimeout(20)
+        server = Server(tmp_path, "--s3", f"http://127.0.0.1:{store.getsockname()[1]}")
+        call = threading.Thread(target=detect_in_s3, args=(server,), daemon=True)
+        call.start()
+        connection = asked_for(store, b"ana.jpg")
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(30) == 0
+        connection.close()
+        call.join()
+
+
+def detect_in_s3(server):
+    with contextlib.suppress(OSError, http.client.HTTPException):
+        image = {"S3Object": {"Bucket": "photos", "Name": "ana.jpg"}}
+        RawClient(server.url).call("DetectFaces", {"Image": image})
+
+
+def asked_for(store, name):
+    """The connection whose request names the object; others stay open without an answer."""
+    others = []
+    while True:
+        connection, _ = store.accept()
+        if name in connection.recv(4096):
+            return connection
+        others.append(connection)
 
 
 def test_a_server_may_be_stopped_as_soon_as_it_is_ready(tmp_path):
