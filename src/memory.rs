@@ -48,9 +48,10 @@ pub struct MemoryPlan {
 }
 
 impl MemoryPlan {
-    /// Divides what the limit leaves beside what the process holds now and each worker needs. Half is for searches unless `search` states how much, or what the others leave that
-    /// never get less than they need; of the rest a third is for large bodies and fetched objects,
-    /// and two thirds for pixels. A sixteenth of the limit stays free.
+    /// Divides what the limit leaves beside what the process holds now and each worker needs. Half
+    /// is for searches unless `search` states how much, or less where the others would get less than
+    /// they need; of the rest a third is for large bodies and fetched objects, and two thirds for
+    /// pixels. A sixteenth of the limit stays free.
     fn new(limit: usize, resident: usize, search: Option<usize>, workers: usize) -> Self {
         let fixed = resident + BEYOND + workers * WORKING;
         let left = (limit - limit / 16).saturating_sub(fixed);
