@@ -52,19 +52,13 @@ const VECTORS: &str = "SELECT v.face, v.vector, v.checksum, f.face_id, c.name FR
 /// Reads all that a database holds, as it is at one moment. Fails when it cannot be read.
 pub async fn check(address: &Address) -> Result<Report, OpenError> {
     let mut connection = Engine::new(address).connect().await?;
-    let known = latest(&MIGRATIONS);
     let found: i64 = sqlx::query_scalar("SELECT max(version) FROM _sqlx_migrations")
         .fetch_one(&mut connection)
         .await?;
     let mut report = Report::default();
-    match found {
-        found if found > known => return Err(OpenError::NewerSchema { found, known }),
-        found if found < known => {
-            let text = "an earlier version wrote this database: start a server once to upgrade it, \
-                        then check again";
-            report.damage.push(text.to_owned());
-        }
-        _ => check_rows(&mut connection, &mut report).await?,
+    let remedy = "this database: start a server once to upgrade it, then check again";
+    if report.has_known_schema(found, latest(&MIGRATIONS), remedy)? {
+        check_rows(&mut connection, &mut report).await?;
     }
     report.damage.truncate(MAX_DAMAGE);
     Ok(report)
@@ -83,9 +77,7 @@ async fn check_rows(connection: &mut PgConnection, report: &mut Report) -> sqlx:
         let (face, stored): (i64, i64) = (row.try_get(0)?, row.try_get(2)?);
         if stored != checksum(face, row.try_get(1)?) {
             let (face_id, collection): (Uuid, String) = (row.try_get(3)?, row.try_get(4)?);
-            report.damage.push(format!(
-                "the vector of face {face_id} in collection {collection} is damaged"
-            ));
+            report.vector_is_damaged(face_id, &collection);
         }
     }
     Ok(())
