@@ -2,13 +2,14 @@
 
 import json
 import os
-import shutil
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from debian import build_go, needs_go, needs_ruby, run_ruby
 from documents import PUBLIC_ADDRESS, anchors, blocks, documents, links
+from test_rust_sdk import run_snippet as run_rust_snippet
 
 from server import ROOT
 
@@ -16,7 +17,6 @@ from server import ROOT
 RUN = ["README.md", "docs/QUICKSTART.md", "docs/FAQ.md"]
 JAVASCRIPT = Path(__file__).parent / "javascript"
 NODE = Path(sys.executable).parent / "node"
-GO_PACKAGES = Path("/usr/share/gocode")
 TOLERANCE = 0.01
 
 
@@ -80,24 +80,31 @@ def test_javascript_snippets(name, local, run):
     assert result.returncode == 0, result.stderr
 
 
-@pytest.mark.skipif(
-    shutil.which("go") is None
-    or not (GO_PACKAGES / "src/github.com/aws/aws-sdk-go-v2/service/rekognition").is_dir(),
-    reason="needs Debian's golang-go and golang-github-aws-aws-sdk-go-v2-dev",
-)
+@needs_go
 @pytest.mark.parametrize("name", [name for name in RUN if snippets(name, "go")])
 def test_go_snippets(name, local, run, tmp_path):
     file = tmp_path / "main.go"
     file.write_text(local("\n".join(snippets(name, "go"))))
-    build = {
-        "GO111MODULE": "off",
-        "GOPATH": str(GO_PACKAGES),
-        "GOCACHE": str(tmp_path / "cache"),
-        "GOFLAGS": "-p=2",
-    }
-    result = run("go", "build", "-o", tmp_path / "main", file, timeout=600, **build)
-    assert result.returncode == 0, result.stderr
-    result = run(tmp_path / "main")
+    result = run(build_go(run, file, tmp_path))
+    assert result.returncode == 0 and result.stdout, result.stderr
+
+
+@needs_ruby
+@pytest.mark.parametrize("name", [name for name in RUN if snippets(name, "ruby")])
+def test_ruby_snippets(name, local, run):
+    result = run_ruby(run, local("\n".join(snippets(name, "ruby"))))
+    assert result.returncode == 0 and result.stdout, result.stderr
+
+
+@pytest.mark.parametrize("name", [name for name in RUN if snippets(name, "rust")])
+def test_rust_snippets(name, local, run, tmp_path):
+    # The client of the tests speaks plain HTTP, which the SDK's own does only with TLS beside it.
+    text = local("\n".join(snippets(name, "rust"))).replace(
+        ".behavior_version(", ".http_client(plain_http()).behavior_version("
+    )
+    block = tmp_path / "snippet.rs"
+    block.write_text(f"{{\n{text}\nOk::<(), Box<dyn std::error::Error>>(())\n}}\n")
+    result = run_rust_snippet(run, block)
     assert result.returncode == 0 and result.stdout, result.stderr
 
 
