@@ -34,10 +34,11 @@ run: build ## Build and serve on 127.0.0.1:9340; ARGS="..." goes to the server
 build: $(RUNTIME) ## Build the server
 	cargo build --release --locked --bin lookalike
 
-dist: build $(PACKAGER) ## Make the archive and the wheels in dist/
+dist: build $(PACKAGER) ## Make the archive, the wheels and the npm package in dist/
 	rm -rf dist
 	$(CACHE)/packaging/bin/python packaging/archive.py dist
 	$(CACHE)/packaging/bin/python packaging/wheels.py dist
+	$(CACHE)/packaging/bin/python packaging/npm.py dist
 	cd dist && sha256sum -- * > ../SHA256SUMS && mv ../SHA256SUMS .
 
 release-check: dist ## Test what a release would publish, each artifact in an empty place

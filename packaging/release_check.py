@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
 """Test what a release would publish: packaging/release_check.py DIST
 
-Unpacks the archive into an empty folder and installs the wheels into an empty environment, each
-without a variable of the caller's, and starts the server there. Prints what it measured; fails
-where something does not work. Kubernetes manifests are held against the schemas of Kubernetes.
+Unpacks the archive into an empty folder, installs the wheels into an empty environment and the npm
+package into an empty project, each without a variable of the caller's, and starts the server there.
+Prints what it measured; fails where something does not work. Kubernetes manifests are held against
+the schemas of Kubernetes.
 """
 
 import json
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -15,6 +17,7 @@ import time
 import venv
 from pathlib import Path
 
+import npm
 import prefix
 
 PACKAGING = prefix.ROOT / "packaging"
@@ -23,6 +26,7 @@ SUITE = PACKAGING / "pypi" / "pytest-lookalike" / "tests"
 SAMPLE = SUITE / "test_sample_project.py"
 # A machine that does other things too starts the server within this; an idle one takes a tenth.
 START_SECONDS = 10
+AWS_SDK = "@aws-sdk/client-rekognition@3.1142.0"
 
 
 def check_archive(dist: Path, scratch: Path) -> None:
@@ -60,6 +64,25 @@ def check_wheels(dist: Path, scratch: Path) -> None:
         subprocess.run(pytest, check=True, cwd=scratch, env=plain(scratch))
 
 
+def check_npm(dist: Path, scratch: Path) -> None:
+    [package] = dist.glob("*.tgz")
+    [archive] = dist.glob("lookalike-*.tar.gz")
+    with tarfile.open(archive) as tar:
+        tar.extractall(scratch / "server", filter="data")
+    [server] = (scratch / "server").glob("*/bin/lookalike")
+    project = scratch / "project"
+    project.mkdir()
+    (project / "package.json").write_text('{"private": true}')
+    for file in (npm.PACKAGE / "tests").glob("*.mjs"):
+        shutil.copy(file, project)
+    install = ["npm", "install", "--silent", "--no-audit", "--no-fund", package, AWS_SDK]
+    subprocess.run(install, check=True, cwd=project, env=npm.variables())
+    # The server is in PATH, as after an installation.
+    path = f"{server.parent}:{npm.variables()['PATH']}"
+    subprocess.run(["node", "--test"], check=True, cwd=project, env=plain(scratch) | {"PATH": path})
+    print(f"{package.name}: {megabytes(package)}")
+
+
 def check_manifests() -> None:
     manifests = [KUBERNETES / "lookalike.yaml"]
     subprocess.run([Path(sys.executable).parent / "kubernetes-validate", *manifests], check=True)
@@ -95,7 +118,7 @@ def megabytes(file: Path) -> str:
 
 def main(dist: Path) -> None:
     check_manifests()
-    for check in (check_archive, check_wheels):
+    for check in (check_archive, check_wheels, check_npm):
         with tempfile.TemporaryDirectory() as scratch:
             check(dist, Path(scratch))
 
