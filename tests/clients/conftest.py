@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import boto3
@@ -11,6 +12,9 @@ from botocore.config import Config
 from model import check_response
 from server import ROOT, Server, environment
 
+sys.path.insert(0, str(ROOT / "packaging"))
+import npm
+
 # Keys, regions and endpoints of whoever runs the tests must not reach the SDKs.
 for name in [name for name in os.environ if name.startswith("AWS_")]:
     del os.environ[name]
@@ -19,6 +23,7 @@ os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
 
 ACCOUNT = "123456789012"
 REGION = "eu-west-1"
+NODE_MODULES = Path(__file__).parent / "javascript" / "node_modules"
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
@@ -93,3 +98,19 @@ def run():
         return subprocess.run(command, cwd=folder, env=environment(**variables), capture_output=True, text=True, timeout=timeout)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def node_project(run, tmp_path_factory):
+    """A folder of a user's with the npm package installed, and with the AWS SDK of these tests."""
+    package = npm.pack(tmp_path_factory.mktemp("dist"))
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "package.json").write_text('{"private": true}')
+    # The SDK, which it wants beside itself, would come from the registry.
+    options = ("--offline", "--legacy-peer-deps", "--ignore-scripts", "--no-audit", "--no-fund")
+    installed = run("npm", "install", *options, package, folder=folder, PATH=npm.variables()["PATH"])
+    assert installed.returncode == 0, installed.stderr
+    for name in ("@aws-sdk", "@types", "@smithy", "undici-types"):
+        (folder / "node_modules" / name).symlink_to(NODE_MODULES / name)
+    (folder / "examples").symlink_to(ROOT / "examples")
+    return folder

@@ -13,7 +13,7 @@ from test_rust_sdk import run_snippet as run_rust_snippet
 
 from server import ROOT
 
-# Documents whose every snippet in these languages runs, unless it is marked `not-run`.
+# Documents whose snippets run here; test_manual.py has those that need more than a server.
 RUN = ["README.md", "docs/QUICKSTART.md", "docs/FAQ.md"]
 JAVASCRIPT = Path(__file__).parent / "javascript"
 NODE = Path(sys.executable).parent / "node"
