@@ -13,6 +13,9 @@ from test_rust_sdk import run_snippet as run_rust_snippet
 
 from server import ROOT
 
+sys.path.insert(0, str(ROOT / "tools"))
+import book
+
 # Documents whose snippets run here; test_manual.py has those that need more than a server.
 RUN = ["README.md", "docs/QUICKSTART.md", "docs/FAQ.md"]
 JAVASCRIPT = Path(__file__).parent / "javascript"
@@ -35,6 +38,20 @@ def test_links_lead_somewhere(file):
         if not path.exists() or (needs_heading and target.fragment not in anchors(path)):
             broken.append(link)
     assert not broken, f"{file.relative_to(ROOT)}: {broken}"
+
+
+def test_links_of_the_site_lead_somewhere(tmp_path):
+    # The pages as mdBook gets them; CI builds the site itself.
+    book.stage(tmp_path)
+    pages = sorted(tmp_path.rglob("*.md"))
+    broken = [
+        f"{page.relative_to(tmp_path)}: {link}"
+        for page in pages
+        for link in links(page)
+        if not urlsplit(link).scheme and not (page.parent / urlsplit(link).path).exists()
+    ]
+    assert len(pages) > 20
+    assert broken == []
 
 
 @pytest.fixture
