@@ -216,6 +216,7 @@ go("a request is copied as a test that passes", { path: "requests" }, async ({ p
     await page.getByRole("button", { name: "Copied" }).waitFor();
     const code = await page.evaluate(() => navigator.clipboard.readText());
     await page.getByRole("button", { name: "Copy as test" }).waitFor();
+    assert.match(code, /^# The server keeps no image, and no parameter/);
     tests.push(code);
   }
   await runPytest(server, tests);

@@ -1,12 +1,13 @@
 // Pictures in, people out: the screens "Try it", "Search" and "Compare".
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
 import { journey, launch } from "./browser.mjs";
-import { call, root, runPytest, start } from "./server.mjs";
+import { call, control, root, runPytest, start } from "./server.mjs";
 
 const faces = (name) => join(root, "examples/faces", name);
 let server;
@@ -57,6 +58,45 @@ go("a file of one's own shows its faces, and each with its attributes", {}, asyn
   assert.equal(await list.getByRole("button").count(), 3);
   await list.getByRole("button", { name: /Face 3, right/ }).press("Enter");
   await page.getByRole("region", { name: "Face 3" }).getByText("Male").waitFor();
+});
+
+go("faces that IndexFaces would refuse are marked with the reason", {}, async ({ page, account }) => {
+  const buffer = readFileSync(faces("group.jpg"));
+  const box = (Left) => ({ BoundingBox: { Width: 0.2, Height: 0.3, Left, Top: 0.2 } });
+  await control(server, "POST", "answers", {
+    answers: [
+      {
+        account,
+        image: { sha256: createHash("sha256").update(buffer).digest("hex") },
+        faces: [
+          { detail: box(0.1) },
+          { detail: { ...box(0.4), Quality: { Brightness: 80, Sharpness: 3 } } },
+          { detail: { ...box(0.7), Pose: { Roll: 0, Yaw: 80, Pitch: 0 } } },
+        ],
+      },
+    ],
+  });
+  const input = page.getByLabel("Start with a picture").locator("input");
+  await input.setInputFiles({ name: "we.jpg", mimeType: "image/jpeg", buffer });
+  const marked = page.getByRole("button", { name: /would not be indexed/ });
+  await marked.nth(1).waitFor();
+  assert.equal(await marked.count(), 2);
+  await marked.first().click();
+  await page.getByText(/refuses this face: LOW_SHARPNESS/).waitFor();
+  await marked.last().click();
+  await page.getByText(/refuses this face: EXTREME_POSE/).waitFor();
+  await page.getByRole("button", { name: "Index 3 faces" }).click();
+  await page.getByText("2 faces not indexed: LOW_SHARPNESS, EXTREME_POSE.").waitFor();
+});
+
+test("the console's bar of AUTO is the server's", async () => {
+  const source = readFileSync(join(root, "crates/vision/src/quality.rs"), "utf8");
+  const [, bar] = source.match(/Self::Auto => bar\((.+)\)/);
+  const [yaw, pitch, brightness, sharpness, confidence, relativeSize] = bar.split(",").map(Number);
+  const text = readFileSync(join(root, "src/console/ui/lib/picture.js"), "utf8");
+  const expected = { yaw, pitch, brightness, sharpness, confidence, relativeSize };
+  for (const [name, value] of Object.entries(expected))
+    assert.ok(text.includes(`  ${name}: ${value},`), `${name} is ${value}`);
 });
 
 go("a picture from the camera is looked at", {}, async ({ page }) => {

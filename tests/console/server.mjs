@@ -81,6 +81,17 @@ export async function call(server, account, operation, input = {}) {
   return answer.json();
 }
 
+/** Asks a route of the control plane. */
+export async function control(server, method, path, body) {
+  const answer = await fetch(`${server.url}/_lookalike/${path}`, {
+    method,
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  if (!answer.ok) throw new Error(`${method} ${path}: ${await answer.text()}`);
+  return answer.json();
+}
+
 /** Runs tests that were copied from the console; `files` lie beside them. Fails as pytest does. */
 export async function runPytest(server, tests, files = {}) {
   const cwd = folder();

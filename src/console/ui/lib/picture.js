@@ -1,7 +1,7 @@
-// Pictures in this tab and the faces on them: read, shown, cropped; never stored.
+// Pictures in this tab and the faces on them: read, shown, cropped, judged; never stored.
 
 import { file, query } from "./admin.js";
-import { Bytes } from "./aws.js";
+import { Bytes, call } from "./aws.js";
 import { signal } from "./html.js";
 import { account, facts, region } from "./state.js";
 
@@ -155,3 +155,48 @@ export function overlap(one, other) {
 }
 
 export const shortId = (id) => (id.length > 13 ? `${id.slice(0, 8)}\u2026` : id);
+
+/** The bar of QualityFilter AUTO, as crates/vision/src/quality.rs has it. */
+export const AUTO = {
+  yaw: 65,
+  pitch: 50,
+  brightness: 30,
+  sharpness: 12,
+  confidence: 80,
+  relativeSize: 0.015,
+};
+
+/** Reasons that the attributes of a face show; the recognizer has its own, which they do not. */
+function visible({ BoundingBox: box, Pose, Quality, Confidence }, { width, height }) {
+  const side = Math.max(box.Width * width, box.Height * height);
+  const checks = {
+    EXTREME_POSE: Math.abs(Pose.Yaw) > AUTO.yaw || Math.abs(Pose.Pitch) > AUTO.pitch,
+    LOW_BRIGHTNESS: Quality.Brightness < AUTO.brightness,
+    LOW_SHARPNESS: Quality.Sharpness < AUTO.sharpness,
+    LOW_CONFIDENCE: Confidence < AUTO.confidence,
+    SMALL_BOUNDING_BOX: side < AUTO.relativeSize * Math.max(width, height),
+  };
+  return Object.keys(checks).filter((reason) => checks[reason]);
+}
+
+/**
+ * The reasons for each face that QualityFilter AUTO refuses, by its index. CompareFaces knows which
+ * those are and writes nothing; that no face passes is an error there.
+ */
+export async function refusals(picture, faces) {
+  const image = { Bytes: picture.bytes };
+  const both = { SourceImage: image, TargetImage: image, SimilarityThreshold: 0 };
+  const passed = new Set();
+  try {
+    const { output } = await call("CompareFaces", { ...both, QualityFilter: "AUTO" });
+    for (const { Face } of output.FaceMatches) passed.add(JSON.stringify(Face.BoundingBox));
+  } catch (error) {
+    // Whoever may not compare learns it from IndexFaces.
+    if (error.code !== "InvalidParameterException") return [];
+  }
+  return faces.map((face) => {
+    if (passed.has(JSON.stringify(face.BoundingBox))) return undefined;
+    const reasons = visible(face, picture);
+    return reasons.length ? reasons : ["LOW_FACE_QUALITY"];
+  });
+}

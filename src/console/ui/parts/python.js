@@ -102,6 +102,10 @@ const IMAGES = {
 
 export const hasImages = (operation) => operation in IMAGES;
 
+/** What stands over a test of a request that the list of requests knows. */
+export const INCOMPLETE = `# The server keeps no image, and no parameter but the collection: add those of your call.
+`;
+
 /** An input with images that stand for those that nobody kept. */
 export const inputOf = ({ operation, collection }) => ({
   ...(collection && !/Resource$/.test(operation) && { CollectionId: collection }),

@@ -5,6 +5,7 @@ import { all, call } from "../lib/aws.js";
 import {
   describe,
   openSample,
+  refusals,
   remember,
   shortId,
   sortedByPlace,
@@ -32,6 +33,8 @@ async function detect(picture, sample) {
     });
     const faces = sortedByPlace(exchange.output.FaceDetails);
     set({ exchange, faces, selected: 0, busy: null });
+    const refused = faces.length ? await refusals(picture, faces) : [];
+    if (state.value.picture === picture) set({ refused });
   } catch (error) {
     set({ error, exchange: error, faces: [], busy: null });
   }
@@ -91,6 +94,7 @@ export function Try() {
       <//>`;
   }
   const face = faces?.[selected];
+  const refused = state.value.refused ?? [];
   const again = html`<button type="button" onClick=${() => (state.value = {})}>
     Another picture
   </button>`;
@@ -104,6 +108,7 @@ export function Try() {
           faces=${faces}
           selected=${selected}
           onSelect=${(index) => set({ selected: index })}
+          notes=${refused.map((reasons) => reasons && "would not be indexed")}
         />
       </div>
       <div class="stack side-by">
@@ -128,6 +133,13 @@ export function Try() {
           face &&
           html`<section class="card" aria-label=${`Face ${selected + 1}`}>
             <h2>Face ${selected + 1}${describe(face) && `: ${describe(face)}`}</h2>
+            ${
+              refused[selected] &&
+              html`<p>
+                <span class="tag warn">would not be indexed</span> With QualityFilter AUTO, its
+                default, IndexFaces refuses this face: ${refused[selected].join(", ")}.
+              </p>`
+            }
             <${Attributes} face=${face} />
           </section>`
         }
