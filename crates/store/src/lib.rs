@@ -9,6 +9,7 @@ mod checksums;
 mod clock;
 mod duplicates;
 mod error;
+mod membership;
 mod open_error;
 mod ownership;
 mod postgres;
@@ -36,6 +37,7 @@ pub use rows::{
     TenantTotals, User,
 };
 
+pub use membership::{Beat, Membership};
 pub use open_error::OpenError;
 pub use postgres::{Address, Postgres, check as check_database};
 pub use report::Report;
@@ -150,6 +152,11 @@ pub trait Store: VectorSource + Transfer {
     /// Sends the changes of all later commits to `sink`, which the store holds weakly: it is
     /// forgotten when its owner drops it.
     fn subscribe(&self, sink: &Arc<dyn ChangeSink>);
+
+    /// The nodes that share the database; none where one process has it for itself.
+    fn membership(&self) -> Option<&dyn Membership> {
+        None
+    }
 
     /// Fails unless a write would succeed. What is found stands for a second.
     async fn check_ready(&self) -> StoreResult<()>;

@@ -32,6 +32,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(400);
 const READERS: usize = 8;
 const WRITERS: usize = 6;
 const LOADERS: usize = 4;
+const BEATERS: usize = 1;
 
 /// A session that its node has left must not hold a row for long. There is no limit for writes as a
 /// whole: a `COMMIT` that is cut short while it waits for a replica counts as done.
@@ -139,6 +140,7 @@ pub(super) struct Engine {
     readers: Pool<Primary>,
     writers: Pool<Primary>,
     loaders: Pool<Primary>,
+    beaters: Pool<Primary>,
 }
 
 impl Engine {
@@ -158,7 +160,13 @@ impl Engine {
                 .build()
                 .expect("a runtime is given, which is all that timeouts need")
         };
-        Self { readers: pool(READERS), writers: pool(WRITERS), loaders: pool(LOADERS), hosts }
+        Self {
+            readers: pool(READERS),
+            writers: pool(WRITERS),
+            loaders: pool(LOADERS),
+            beaters: pool(BEATERS),
+            hosts,
+        }
     }
 
     /// Reads, and does so again elsewhere where the connection is lost.
@@ -206,6 +214,11 @@ impl Engine {
         Ok(self.writers.get().await?)
     }
 
+    /// A connection to note that the node lives, which waits for nothing else.
+    pub(super) async fn beater(&self) -> StoreResult<Lease> {
+        Ok(self.beaters.get().await?)
+    }
+
     /// A connection for a read that takes long.
     pub(super) async fn loader(&self) -> StoreResult<Lease> {
         Ok(self.loaders.get().await?)
@@ -221,7 +234,7 @@ impl Engine {
     }
 
     pub(super) fn close(&self) {
-        for pool in [&self.readers, &self.writers, &self.loaders] {
+        for pool in [&self.readers, &self.writers, &self.loaders, &self.beaters] {
             pool.close();
         }
     }

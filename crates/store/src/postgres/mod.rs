@@ -25,6 +25,7 @@ mod import;
 mod import_rows;
 mod index;
 mod load;
+mod nodes;
 mod open;
 mod purge;
 mod rows;
@@ -53,6 +54,7 @@ pub(crate) use error::classify;
 use crate::change::{ChangeSink, FaceVector, Since};
 use crate::clock::{self, Clock};
 use crate::error::StoreResult;
+use crate::membership::{Beat, Membership};
 use crate::open_error::OpenError;
 use crate::rows::{
     AssociateFaces, Association, Collection, CollectionKey, DisassociateFaces, Disassociation,
@@ -146,6 +148,10 @@ impl Postgres {
 impl Store for Postgres {
     fn subscribe(&self, sink: &Arc<dyn ChangeSink>) {
         self.writer.sinks().subscribe(sink);
+    }
+
+    fn membership(&self) -> Option<&dyn Membership> {
+        Some(self)
     }
 
     async fn check_ready(&self) -> StoreResult<()> {
@@ -323,6 +329,17 @@ impl Store for Postgres {
         token: Option<Idempotency>,
     ) -> StoreResult<Disassociation> {
         self.writer.write(self.once(request, token)).await
+    }
+}
+
+#[async_trait]
+impl Membership for Postgres {
+    async fn beat(&self, address: &str, lifetime: Duration) -> StoreResult<Beat> {
+        nodes::beat(self.engine.beater().await?, address, lifetime).await
+    }
+
+    async fn leave(&self, address: &str) -> StoreResult<()> {
+        nodes::leave(self.engine.beater().await?, address).await
     }
 }
 

@@ -9,8 +9,8 @@ use tokio::time::sleep;
 
 use super::address::Address;
 use super::engine::Engine;
-use super::purge;
 use super::writer::Writer;
+use super::{nodes, purge};
 use crate::clock::Clock;
 use crate::error::StoreError;
 use crate::open_error::OpenError;
@@ -51,5 +51,6 @@ pub(super) fn tidy(engine: Arc<Engine>, writer: Writer, clock: Clock) -> JoinHan
 
 async fn tidy_once(engine: &Engine, clock: &Clock) -> Result<(), StoreError> {
     while purge::step(engine, clock()).await? {}
+    nodes::forget_old(engine.writer().await?).await?;
     purge::expire_tokens(engine, clock()).await
 }

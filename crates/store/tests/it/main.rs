@@ -4,6 +4,7 @@ mod backup;
 mod check_database;
 mod contract;
 mod crash;
+mod membership;
 mod open;
 mod release;
 mod tls;
