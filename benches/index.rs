@@ -21,8 +21,8 @@ use std::time::{Duration, Instant};
 use lookalike::gallery::{Gallery, MemberKind};
 use lookalike_store::Tenant;
 use lookalike_store::{
-    BoundingBox, Collection, IndexFaces, Location, NewCollection, NewFace, PackId, Sqlite, Store,
-    VectorSource as _,
+    BoundingBox, Collection, IndexFaces, Location, NewCollection, NewFace, PackId, RowRange,
+    Sqlite, Store, VectorSource as _,
 };
 use uuid::Uuid;
 
@@ -131,7 +131,7 @@ async fn load(store: &Sqlite, collection: &Collection, title: &str) -> Vec<i64> 
         rows.push(row);
         vectors.extend_from_slice(vector);
     };
-    store.load_faces(collection.key, &mut visit).await.expect("a load");
+    store.load_faces(collection.key, RowRange::ALL, &mut visit).await.expect("a load");
     let seconds = start.elapsed().as_secs_f64();
     println!(
         "load    {} faces, {title}: {seconds:.2} s ({:.0} faces/s)",
@@ -155,6 +155,7 @@ async fn search(store: &Arc<Sqlite>, collection: &Collection) {
             .search(collection, MemberKind::Faces, &query, 0.35, 80)
             .await
             .expect("an answer")
+            .hits
             .len();
         println!("search  the {title}: {hits} hits in {:.2?}", start.elapsed());
     }

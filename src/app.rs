@@ -9,6 +9,7 @@ use thiserror::Error;
 use tokio::sync::Semaphore;
 
 use crate::answers::Answers;
+use crate::cluster::Cluster;
 use crate::config::ServeConfig;
 use crate::deterministic::{self, FaceIds};
 use crate::door::Door;
@@ -28,6 +29,7 @@ use lookalike_vision::image::PixelBudget;
 pub struct App {
     pub store: Arc<dyn Store>,
     pub gallery: Arc<Gallery>,
+    pub cluster: Cluster,
     pub packs: Arc<Packs>,
     pub images: ImageSource,
     /// What large bodies and fetched objects may hold, in KiB.
@@ -73,6 +75,13 @@ pub enum StartError {
     VerifyWithoutCredentials,
     #[error("cannot prepare to pass requests on")]
     Forward(#[source] reqwest::Error),
+    #[error("cannot prepare to ask other nodes")]
+    Cluster(#[source] reqwest::Error),
+    #[error(
+        "--node-address is for servers that share a database: start them with \
+         --data postgres://USER:PASSWORD@HOST:PORT/DATABASE, or leave it out"
+    )]
+    NodeAlone,
     #[error("cannot listen on {0}: stop what uses it, or choose another address with --listen")]
     Bind(std::net::SocketAddr, #[source] std::io::Error),
     #[error("cannot start the search threads")]
@@ -99,6 +108,9 @@ impl App {
             }
             None => lookalike_store::open(&config.data).await?,
         };
+        if config.cluster.node_address.is_some() && store.membership().is_none() {
+            return Err(StartError::NodeAlone);
+        }
         let threads = config
             .api
             .search_threads
@@ -118,6 +130,13 @@ impl App {
         let telemetry = Arc::new(Telemetry::new(config.telemetry.clone(), packs.served().pack()));
         let sink: Arc<dyn ChangeSink> = telemetry.clone();
         store.subscribe(&sink);
+        let cluster = Cluster::new(
+            Arc::clone(&gallery),
+            Arc::clone(&store),
+            &config.cluster,
+            telemetry.cluster(),
+        )
+        .map_err(StartError::Cluster)?;
         let keeping = config.admin.thumbnails;
         let thumbnails = Thumbnails::open(keeping, &config.data, Arc::clone(&store))?;
         let thumbnails = Arc::new(thumbnails);
@@ -128,6 +147,7 @@ impl App {
         let encoded_kib = encoded.available_permits();
         Ok(Self {
             gallery,
+            cluster,
             store,
             packs,
             images: images.within(Arc::clone(&encoded)),

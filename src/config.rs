@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::admin::access::AdminToken;
 use crate::catalog::ModelsCommand;
+use crate::cluster::{NodeAddress, parse_address};
 use crate::console::ThumbnailTemplate;
 use crate::enroll::EnrollCommand;
 use crate::faults::{FaultPlan, Preset};
@@ -133,6 +134,8 @@ pub struct ServeConfig {
     pub api: ApiConfig,
     #[command(flatten)]
     pub telemetry: TelemetryConfig,
+    #[command(flatten)]
+    pub cluster: ClusterConfig,
 }
 
 /// What operators are shown.
@@ -297,6 +300,19 @@ pub struct ApiConfig {
     /// the container's if not given.
     #[arg(long, env = "LOOKALIKE_SEARCH_MEMORY", value_name = "SIZE")]
     pub search_memory: Option<ByteSize>,
+}
+
+/// What several servers over one database do for one another.
+#[derive(Debug, Clone, Args)]
+pub struct ClusterConfig {
+    /// URL by which other servers over the same database reach this one, for example
+    /// `http://10.0.0.5:9340`: servers with one search for one another, each a part of the
+    /// collections; port 0 stands for that of --listen.
+    #[arg(long, env = "LOOKALIKE_NODE_ADDRESS", value_name = "URL", value_parser = parse_address)]
+    pub node_address: Option<NodeAddress>,
+    /// Rows of a collection that one of these servers keeps together; the same for all of them.
+    #[arg(long, env = "LOOKALIKE_PART_ROWS", value_name = "COUNT", default_value_t = 1_000_000, value_parser = clap::value_parser!(i64).range(1_000..=1_000_000_000))]
+    pub part_rows: i64,
 }
 
 fn default_data() -> String {

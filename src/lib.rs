@@ -11,6 +11,7 @@ pub mod app;
 pub mod backup;
 pub mod catalog;
 pub mod check;
+mod cluster;
 pub mod config;
 pub mod console;
 pub mod deterministic;

@@ -50,7 +50,7 @@ impl Node {
         let collection = self.store.collection(&tenant(), name).await.expect("the collection");
         let search =
             self.gallery.search(&collection, MemberKind::Faces, probe, MIN_COSINE, MOST_HITS);
-        let rows: Vec<i64> = search.await.expect("hits").iter().map(|hit| hit.id).collect();
+        let rows: Vec<i64> = search.await.expect("hits").hits.iter().map(|hit| hit.id).collect();
         self.store.faces_by_rows(collection.key, &rows).await.expect("faces")
     }
 }

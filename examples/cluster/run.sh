@@ -25,7 +25,7 @@ psql -q -h 127.0.0.1 -p 9351 -U postgres \
     -c "ALTER SYSTEM SET synchronous_standby_names = '*'" -c "SELECT pg_reload_conf()" >/dev/null
 
 export LOOKALIKE_DATA=postgres://postgres@127.0.0.1:9351,127.0.0.1:9352/postgres
-${LOOKALIKE_BIN:-target/release/lookalike} --listen 9341 --workers 1 &
-${LOOKALIKE_BIN:-target/release/lookalike} --listen 9342 --workers 1 &
+${LOOKALIKE_BIN:-target/release/lookalike} --listen 9341 --node-address http://127.0.0.1:9341 --workers 1 &
+${LOOKALIKE_BIN:-target/release/lookalike} --listen 9342 --node-address http://127.0.0.1:9342 --workers 1 &
 echo "fail over with: pg_ctl -D $folder/one -m immediate stop; pg_ctl -D $folder/two promote"
 wait

@@ -32,6 +32,10 @@ pub enum AdminError {
          --admin-token TOKEN or LOOKALIKE_ADMIN_TOKEN"
     )]
     TokenNotConfigured,
+    #[error("only nodes that share a database may ask this")]
+    NotANode,
+    #[error("this question is for another node, or old")]
+    NotAsked,
     #[error("{0}")]
     Page(String),
     #[error("a change that a page asks for needs the header `x-lookalike-admin: 1`")]
@@ -97,7 +101,10 @@ impl AdminError {
             }
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NoToken | Self::WrongToken => StatusCode::UNAUTHORIZED,
-            Self::TokenNotConfigured | Self::Page(_) | Self::NotDeliberate => StatusCode::FORBIDDEN,
+            Self::TokenNotConfigured | Self::Page(_) | Self::NotDeliberate | Self::NotANode => {
+                StatusCode::FORBIDDEN
+            }
+            Self::NotAsked => StatusCode::MISDIRECTED_REQUEST,
             Self::NoRoute { .. } | Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooManyReaders => StatusCode::SERVICE_UNAVAILABLE,

@@ -38,6 +38,7 @@ use aws_json::FrontEnd;
 use self::access::Access;
 use self::error::AdminError;
 use crate::app::App;
+use crate::cluster;
 use crate::config::ServeConfig;
 use crate::console::{self, Facts};
 use crate::operations::Rekognition;
@@ -133,6 +134,7 @@ fn with_aliases(
     aliases: Router<Arc<Admin>>,
     admin: &Arc<Admin>,
 ) -> Router {
+    let own = own.route("/cluster/search", post(cluster::route::search));
     let own = own.fallback(unknown).method_not_allowed_fallback(wrong_method);
     Router::new()
         .nest("/_lookalike", own)

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::Admin;
 use super::error::{AdminError, ErrorBody};
 use super::extract::Json;
+use crate::cluster::NodeState;
 use crate::config::ServeConfig;
 use crate::console::ThumbnailTemplate;
 use crate::memory;
@@ -34,6 +35,8 @@ pub struct System {
     faces: u64,
     users: u64,
     tenants: Vec<TenantCard>,
+    /// Those that search for one another; none where this server searches for itself.
+    nodes: Vec<NodeCard>,
     /// Those of the credentials file; none where the server takes any signature.
     keys: Vec<KeyCard>,
     /// Where small pictures of indexed faces are kept.
@@ -83,6 +86,15 @@ struct Memory {
     loaded_collections: usize,
 }
 
+/// A server over the same database that this one asks to search.
+#[derive(Serialize, ToSchema)]
+struct NodeCard {
+    address: String,
+    is_own: bool,
+    /// A node that did not answer is not asked for a while.
+    is_asked: bool,
+}
+
 /// A key that the server knows, without its secret.
 #[derive(Serialize, ToSchema)]
 struct KeyCard {
@@ -118,6 +130,7 @@ struct Settings {
     forward: Option<String>,
     cors_origins: Vec<String>,
     host_names: Vec<String>,
+    node_address: Option<String>,
     console: bool,
     #[schema(value_type = Option<String>)]
     console_thumbnails: Option<ThumbnailTemplate>,
@@ -128,6 +141,13 @@ impl From<TenantTotals> for TenantCard {
     fn from(totals: TenantTotals) -> Self {
         let TenantTotals { tenant, collections, faces, users } = totals;
         Self { account: tenant.account, region: tenant.region, collections, faces, users }
+    }
+}
+
+impl From<NodeState> for NodeCard {
+    fn from(state: NodeState) -> Self {
+        let NodeState { address, is_own, is_asked } = state;
+        Self { address, is_own, is_asked }
     }
 }
 
@@ -168,6 +188,7 @@ impl Settings {
             forward: config.api.forward.as_ref().map(|url| url.origin().ascii_serialization()),
             cors_origins: config.browsers.cors_origin.iter().map(ToString::to_string).collect(),
             host_names: config.browsers.host_name.clone(),
+            node_address: config.cluster.node_address.as_ref().map(ToString::to_string),
             console: config.admin.has_console(),
             console_thumbnails: config.admin.console_thumbnails.clone(),
             deterministic: config.deterministic,
@@ -204,6 +225,7 @@ pub async fn system(State(admin): State<Arc<Admin>>) -> Result<Json<System>, Adm
         faces: sum(|totals| totals.faces),
         users: sum(|totals| totals.users),
         tenants: tenants.into_iter().map(TenantCard::from).collect(),
+        nodes: app.cluster.nodes().into_iter().map(NodeCard::from).collect(),
         keys: admin.front.auth.key_holders().into_iter().map(KeyCard::from).collect(),
         thumbnails: app.thumbnails.keeping(),
         faults_on: app.faults.is_on(),

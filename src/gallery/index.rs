@@ -1,12 +1,12 @@
 //! The vectors of one kind of one collection, in memory.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use lookalike_search::{Arena, user_vector};
 use lookalike_store::{Revision, Step};
 
-/// Vectors by row; the first one decides on the dimension.
+/// Vectors by row, all of one range; the first one decides on the dimension.
 #[derive(Default)]
 pub struct Index {
     arena: OnceLock<Arc<Arena>>,
@@ -16,6 +16,8 @@ pub struct Index {
     pub catching_up: tokio::sync::Mutex<()>,
     /// When it was last used, in uses.
     used_at: AtomicU64,
+    /// How often it was looked at since without being used.
+    idle: AtomicU32,
 }
 
 /// A change to one row.
@@ -49,6 +51,12 @@ impl Index {
     /// Notes the number of a use.
     pub fn use_at(&self, number: u64) {
         self.used_at.store(number, Relaxed);
+        self.idle.store(0, Relaxed);
+    }
+
+    /// Counts the times that it is looked at without being used in between.
+    pub fn count_idle(&self) -> u32 {
+        self.idle.fetch_add(1, Relaxed) + 1
     }
 
     pub fn used_at(&self) -> u64 {

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::MemberKind;
+use super::Part;
 use super::index::{Edit, Index};
-use super::members::{Key, Loaded, Member, Members};
+use super::members::{Loaded, Member, Members};
 use super::progress::Progress;
 use lookalike_store::{StoreResult, VectorSource};
 
 /// A load that is under way; if it ends in any way but well, the collection is as if it had never
 /// been asked for.
 pub struct Load {
-    pub key: Key,
+    pub part: Part,
     pub members: Arc<Members>,
     pub sender: watch::Sender<Option<Loaded>>,
 }
@@ -36,7 +37,7 @@ impl Load {
                 Ok(None)
             }
             Err(error) => {
-                tracing::error!(collection = self.key.0.0, %error, "a collection could not be loaded");
+                tracing::error!(collection = self.part.collection.0, %error, "a collection could not be loaded");
                 self.forget();
                 Err(Arc::new(error))
             }
@@ -46,23 +47,23 @@ impl Load {
 
     /// Fills the index; none when the collection is gone.
     async fn read(&self, source: &dyn VectorSource, index: &Index) -> StoreResult<Option<()>> {
-        let (collection, kind) = self.key;
+        let Part { collection, kind, rows } = self.part;
         let Some(described) = source.collection_by_key(collection).await? else { return Ok(None) };
-        let mut progress = Progress::new(described, kind);
+        let mut progress = Progress::new(described, self.part);
         let shown = match kind {
             MemberKind::Faces => {
                 let mut visit = |row: i64, vector: &[f32]| {
                     index.put(row, vector);
                     progress.step();
                 };
-                source.load_faces(collection, &mut visit).await?
+                source.load_faces(collection, rows, &mut visit).await?
             }
             MemberKind::Users => {
                 let mut visit = |user: i64, faces: &[Vec<f32>]| {
                     index.apply(vec![Edit::user(user, faces)]);
                     progress.step();
                 };
-                source.load_users(collection, &mut visit).await?
+                source.load_users(collection, rows, &mut visit).await?
             }
         };
         index.loaded(shown);
@@ -76,7 +77,7 @@ impl Load {
         loop {
             let edits = {
                 let mut members = self.members.lock();
-                let Some(member) = members.get_mut(&self.key).filter(|member| self.owns(member))
+                let Some(member) = members.get_mut(&self.part).filter(|member| self.owns(member))
                 else {
                     return;
                 };
@@ -94,8 +95,8 @@ impl Load {
 
     fn forget(&self) {
         let mut members = self.members.lock();
-        if members.get(&self.key).is_some_and(|member| self.owns(member)) {
-            members.remove(&self.key);
+        if members.get(&self.part).is_some_and(|member| self.owns(member)) {
+            members.remove(&self.part);
         }
     }
 

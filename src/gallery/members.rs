@@ -1,26 +1,24 @@
 //! Which indexes are in memory, and which make room for others.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use super::MemberKind;
 use super::index::{Edit, Index, apply_commit};
+use super::{MemberKind, Part};
 use lookalike_store::{Change, CollectionKey, Step, StoreError};
 
 /// How often the memory in use is added up.
 const USES_BETWEEN_CHECKS: u64 = 256;
-
-pub type Key = (CollectionKey, MemberKind);
 
 /// What a load found; none where the collection is gone.
 pub type Loaded = Result<Option<Arc<Index>>, Arc<StoreError>>;
 
 #[derive(Default)]
 pub struct Members {
-    map: Mutex<HashMap<Key, Member>>,
+    map: Mutex<BTreeMap<Part, Member>>,
     /// Bytes that all indexes may take together; one alone may take more.
     limit: Option<usize>,
     /// Counts uses, to order them.
@@ -37,13 +35,13 @@ impl Members {
         Self { limit: Some(limit), ..Self::default() }
     }
 
-    pub fn lock(&self) -> MutexGuard<'_, HashMap<Key, Member>> {
+    pub fn lock(&self) -> MutexGuard<'_, BTreeMap<Part, Member>> {
         self.map.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The indexes that can be searched.
-    pub fn ready(&self) -> Vec<(Key, Arc<Index>)> {
-        self.lock().iter().filter_map(|(key, member)| Some((*key, member.ready()?))).collect()
+    pub fn ready(&self) -> Vec<(Part, Arc<Index>)> {
+        self.lock().iter().filter_map(|(part, member)| Some((*part, member.ready()?))).collect()
     }
 
     /// Applies what a commit changed in a collection and, where other nodes write too, the step
@@ -52,41 +50,49 @@ impl Members {
         if changes.iter().any(|change| matches!(change, Change::CollectionDropped { .. })) {
             return self.forget_collection(collection);
         }
-        for kind in [MemberKind::Faces, MemberKind::Users] {
-            if step.is_none() && !changes.iter().any(|change| concerns(change, kind)) {
+        let edits = |part: Part| changes.iter().flat_map(|change| edits(change, part)).collect();
+        let mut ready = Vec::new();
+        for (part, member) in self.lock().range_mut(Part::of(collection)) {
+            if step.is_none() && !changes.iter().any(|change| concerns(change, part.kind)) {
                 continue;
             }
-            let edits = || changes.iter().flat_map(|change| edits(change, kind)).collect();
-            let index = match self.lock().get_mut(&(collection, kind)) {
-                None => continue,
-                Some(Member::Loading { queue, .. }) => {
-                    // With other nodes about, the load shows one state, and what is later is caught
-                    // up with.
-                    if step.is_none() {
-                        queue.extend::<Vec<Edit>>(edits());
-                    }
-                    continue;
+            match member {
+                // With other nodes about, the load shows one state, and what is later is caught up
+                // with.
+                Member::Loading { queue, .. } if step.is_none() => {
+                    queue.extend::<Vec<Edit>>(edits(*part));
                 }
-                Some(Member::Ready(index)) => Arc::clone(index),
-            };
-            // Without the lock: a write may have to wait for a piece of a scan, and other searches
-            // must not wait for that.
-            apply_commit(&index, step, edits());
+                Member::Loading { .. } => {}
+                Member::Ready(index) => ready.push((*part, Arc::clone(index))),
+            }
+        }
+        // Without the lock: a write may have to wait for a piece of a scan, and other searches must
+        // not wait for that.
+        for (part, index) in ready {
+            apply_commit(&index, step, edits(part));
         }
     }
 
     pub fn forget_collection(&self, collection: CollectionKey) {
-        let mut members = self.lock();
-        members.remove(&(collection, MemberKind::Faces));
-        members.remove(&(collection, MemberKind::Users));
+        self.lock().retain(|part, _| part.collection != collection);
+    }
+
+    /// Forgets the indexes that are not `wanted` and have met this so many times without being used.
+    pub fn forget_idle(&self, wanted: impl Fn(Part) -> bool, times: u32) {
+        for (part, index) in self.ready() {
+            if !wanted(part) && index.count_idle() >= times {
+                tracing::debug!(collection = part.collection.0, "forgot what another node has");
+                self.forget(part, &index);
+            }
+        }
     }
 
     /// Forgets an index, unless another has taken its place.
-    pub fn forget(&self, key: Key, index: &Arc<Index>) {
+    pub fn forget(&self, part: Part, index: &Arc<Index>) {
         let mut members = self.lock();
-        let now = members.get(&key).and_then(Member::ready);
+        let now = members.get(&part).and_then(Member::ready);
         if now.is_some_and(|now| Arc::ptr_eq(&now, index)) {
-            members.remove(&key);
+            members.remove(&part);
         }
     }
 
@@ -107,21 +113,21 @@ impl Members {
         let mut ready: Vec<_> = self
             .ready()
             .into_iter()
-            .map(|(key, index)| (index.used_at(), index.memory_bytes(), key, index))
+            .map(|(part, index)| (index.used_at(), index.memory_bytes(), part, index))
             .collect();
         ready.sort_unstable_by_key(|(used_at, ..)| std::cmp::Reverse(*used_at));
         let mut bytes = 0;
-        for (rank, (_, size, key, index)) in ready.into_iter().enumerate() {
+        for (rank, (_, size, part, index)) in ready.into_iter().enumerate() {
             bytes += size;
             if rank > 0 && bytes > limit {
                 bytes -= size;
                 tracing::info!(
-                    collection = key.0.0,
-                    kind = ?key.1,
+                    collection = part.collection.0,
+                    kind = ?part.kind,
                     bytes = size,
                     "forgot a collection that was not searched for long: see --search-memory"
                 );
-                self.forget(key, &index);
+                self.forget(part, &index);
             }
         }
     }
@@ -135,19 +141,25 @@ fn concerns(change: &Change, kind: MemberKind) -> bool {
     }
 }
 
-/// What a change does to the index of a kind.
-fn edits(change: &Change, kind: MemberKind) -> Vec<Edit> {
+/// What a change does to the index of a part.
+fn edits(change: &Change, Part { kind, rows, .. }: Part) -> Vec<Edit> {
     if !concerns(change, kind) {
         return Vec::new();
     }
     match change {
         Change::FacesAdded { faces, .. } => {
-            faces.iter().map(|face| Edit::Put(face.row, face.vector.clone())).collect()
+            let faces = faces.iter().filter(|face| rows.contains(face.row));
+            faces.map(|face| Edit::Put(face.row, face.vector.clone())).collect()
         }
-        Change::FacesRemoved { rows, .. } => rows.iter().map(|&row| Edit::Remove(row)).collect(),
-        Change::UserFaces { user, vectors, .. } => vec![Edit::user(*user, vectors)],
-        Change::UserRemoved { user, .. } => vec![Edit::Remove(*user)],
-        Change::CollectionDropped { .. } => Vec::new(),
+        Change::FacesRemoved { rows: removed, .. } => {
+            let removed = removed.iter().filter(|row| rows.contains(**row));
+            removed.map(|&row| Edit::Remove(row)).collect()
+        }
+        Change::UserFaces { user, vectors, .. } if rows.contains(*user) => {
+            vec![Edit::user(*user, vectors)]
+        }
+        Change::UserRemoved { user, .. } if rows.contains(*user) => vec![Edit::Remove(*user)],
+        _ => Vec::new(),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The vectors of all collections, kept in step with the store.
 //!
-//! A collection's faces (or users) are loaded when they are first searched, and then stay in memory
-//! until the collection is deleted or others need the room. Changes that the store commits while they load are queued and
-//! applied after, in order: all that the load reads is read after the queue began, so each change
+//! A collection's faces (or users), or a part of them, are loaded when they are first searched, and
+//! then stay in memory until the collection is deleted or others need the room. Changes that the
+//! store commits while they load are queued and applied after, in order: all that the load reads is read after the queue began, so each change
 //! is either in what was read or in the queue, or in both, and applying it twice does no harm.
 //!
 //! Where several nodes write to one database, a load shows one state of the collection, and a search
@@ -17,17 +17,20 @@ mod progress;
 #[cfg(test)]
 mod tests;
 
+use std::ops::RangeInclusive;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use self::index::Index;
 use self::load::Load;
-use self::members::{Key, Member, Members};
+use self::members::{Member, Members};
 use lookalike_search::{Abandoned, Hit, Query, Scanner, VectorError};
 use lookalike_store::{
-    Change, ChangeSink, Collection, CollectionKey, Step, StoreError, VectorSource,
+    Change, ChangeSink, Collection, CollectionKey, Revision, RowRange, Step, StoreError,
+    VectorSource,
 };
 
 /// Loads for one search: each but the first follows a loss of commits that the one before had seen.
@@ -48,12 +51,47 @@ pub enum SearchError {
 }
 
 /// What of a collection is searched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum MemberKind {
     /// Single faces.
     Faces,
     /// Users, each by one vector made of its faces.
     Users,
+}
+
+/// What is loaded and searched as one: a range of the rows of a collection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Part {
+    pub collection: CollectionKey,
+    pub kind: MemberKind,
+    pub rows: RowRange,
+}
+
+impl Part {
+    /// All parts that a collection may have.
+    fn of(collection: CollectionKey) -> RangeInclusive<Self> {
+        let bound = |kind, row| Self { collection, kind, rows: RowRange { first: row, end: row } };
+        bound(MemberKind::Faces, i64::MIN)..=bound(MemberKind::Users, i64::MAX)
+    }
+}
+
+/// What a search has found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Found {
+    /// Highest cosine first, then lowest row.
+    pub hits: Vec<Hit>,
+    /// Vectors that were compared.
+    pub compared: usize,
+}
+
+impl Found {
+    /// Adds what was found in other rows, and keeps the `k` best of all.
+    pub fn merge(&mut self, other: Self, k: usize) {
+        self.compared += other.compared;
+        self.hits.extend(other.hits);
+        self.hits.sort_unstable_by(Hit::rank);
+        self.hits.truncate(k);
+    }
 }
 
 /// Vectors of all collections that were searched so far.
@@ -102,32 +140,44 @@ impl Gallery {
         vector: &[f32],
         min_cosine: f32,
         k: usize,
-    ) -> Result<Vec<Hit>, SearchError> {
+    ) -> Result<Found, SearchError> {
+        let all = Part { collection: collection.key, kind, rows: RowRange::ALL };
+        self.search_part(all, collection.revision, vector, min_cosine, k).await
+    }
+
+    /// The same in some rows of a collection, at the state that a look-up has read or a later one.
+    pub async fn search_part(
+        &self,
+        part: Part,
+        revision: Revision,
+        vector: &[f32],
+        min_cosine: f32,
+        k: usize,
+    ) -> Result<Found, SearchError> {
         let query = Query::new(vector, min_cosine, k)?;
-        let index = self.index(collection, kind).await?;
+        let index = self.index(part, revision).await?;
         let Some(arena) = index.as_ref().and_then(|index| index.arena()) else {
-            return Ok(Vec::new());
+            return Ok(Found::default());
         };
         arena.accepts(&query)?;
-        Ok(self.scanner.search(arena, query).await?)
+        let compared = arena.len();
+        Ok(Found { hits: self.scanner.search(arena, query).await?, compared })
     }
 
-    /// The vector of one face, or the one that stands for a user; none if there is no such row, or
-    /// if the user has no faces.
-    pub async fn vector(
-        &self,
-        collection: &Collection,
-        kind: MemberKind,
-        row: i64,
-    ) -> Result<Option<Vec<f32>>, SearchError> {
-        let index = self.index(collection, kind).await?;
-        Ok(index.as_ref().and_then(|index| index.arena()).and_then(|arena| arena.get(row)))
+    /// Loads a part, which goes on when nobody waits for it any more.
+    pub async fn load(&self, part: Part) -> Result<(), SearchError> {
+        self.find_or_load(part).await.map(drop)
     }
 
-    /// Vectors of a collection that are in memory.
-    pub fn vectors_of(&self, collection: CollectionKey, kind: MemberKind) -> usize {
-        let index = self.members.lock().get(&(collection, kind)).and_then(Member::ready);
-        index.and_then(|index| index.arena().map(|arena| arena.len())).unwrap_or_default()
+    /// Whether a part is in memory.
+    pub fn is_loaded(&self, part: Part) -> bool {
+        matches!(self.members.lock().get(&part), Some(Member::Ready(_)))
+    }
+
+    /// Forgets the parts that are not `wanted` and have met this so many times without being
+    /// searched.
+    pub fn forget_idle(&self, wanted: impl Fn(Part) -> bool, times: u32) {
+        self.members.forget_idle(wanted, times);
     }
 
     /// Size of what is in memory.
@@ -146,22 +196,20 @@ impl Gallery {
         tokio::spawn(nodes::sweep(Arc::downgrade(&self.members), Arc::clone(&self.source)));
     }
 
-    /// The index of a collection, at the state that the look-up has read or a later one; none when
-    /// the collection is gone.
+    /// The index of a part, at that state or a later one; none when the collection is gone.
     async fn index(
         &self,
-        collection: &Collection,
-        kind: MemberKind,
+        part: Part,
+        revision: Revision,
     ) -> Result<Option<Arc<Index>>, SearchError> {
-        let key = (collection.key, kind);
         for _ in 0..MOST_LOADS {
-            let Some(index) = self.find_or_load(key).await? else { return Ok(None) };
-            let current = nodes::catch_up(&*self.source, key, &index, collection.revision).await;
+            let Some(index) = self.find_or_load(part).await? else { return Ok(None) };
+            let current = nodes::catch_up(&*self.source, part, &index, revision).await;
             if current.map_err(|error| SearchError::Load(Arc::new(error)))? {
                 self.members.touch(&index);
                 return Ok(Some(index));
             }
-            self.members.forget(key, &index);
+            self.members.forget(part, &index);
         }
         Err(Abandoned.into())
     }
@@ -179,17 +227,19 @@ impl Gallery {
     }
 
     /// Loads an index if nobody has yet, waits if somebody does.
-    async fn find_or_load(&self, key: Key) -> Result<Option<Arc<Index>>, SearchError> {
+    async fn find_or_load(&self, part: Part) -> Result<Option<Arc<Index>>, SearchError> {
         let mut loaded = {
             let mut members = self.members.lock();
-            match members.get(&key) {
+            match members.get(&part) {
                 Some(Member::Ready(index)) => return Ok(Some(Arc::clone(index))),
                 Some(Member::Loading { loaded, .. }) => loaded.clone(),
                 None => {
                     let (sender, loaded) = watch::channel(None);
-                    members
-                        .insert(key, Member::Loading { queue: Vec::new(), loaded: loaded.clone() });
-                    let load = Load { key, members: Arc::clone(&self.members), sender };
+                    members.insert(
+                        part,
+                        Member::Loading { queue: Vec::new(), loaded: loaded.clone() },
+                    );
+                    let load = Load { part, members: Arc::clone(&self.members), sender };
                     // A task of its own: the load goes on when the client that caused it has gone
                     // away.
                     tokio::spawn(load.run(Arc::clone(&self.source)));

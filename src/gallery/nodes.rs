@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::MemberKind;
 use super::index::{Edit, Index};
-use super::members::{Key, Members};
+use super::members::Members;
+use super::{MemberKind, Part};
 use lookalike_store::{CollectionKey, Revision, StoreResult, VectorSource};
 
 /// How often indexes that nobody searches catch up, and those of deleted collections go.
@@ -16,7 +16,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(5);
 /// brought there: the collection has to be loaded again.
 pub async fn catch_up(
     source: &dyn VectorSource,
-    (collection, kind): Key,
+    Part { collection, kind, rows }: Part,
     index: &Index,
     wanted: Revision,
 ) -> StoreResult<bool> {
@@ -32,11 +32,11 @@ pub async fn catch_up(
         // An index that is ahead, of a look-up that was a moment earlier, is asked for too: that its
         // state is one which the collection had shows that it is not of a lost history.
         let since = match kind {
-            MemberKind::Faces => source.faces_since(collection, at).await?.map(|since| {
+            MemberKind::Faces => source.faces_since(collection, rows, at).await?.map(|since| {
                 let edits = since.rows.into_iter().map(|(row, face)| Edit::face(row, face));
                 (since.to, edits.collect())
             }),
-            MemberKind::Users => source.users_since(collection, at).await?.map(|since| {
+            MemberKind::Users => source.users_since(collection, rows, at).await?.map(|since| {
                 let edits = since.rows.into_iter();
                 let edits = edits.map(|(row, faces)| Edit::user(row, &faces.unwrap_or_default()));
                 (since.to, edits.collect())
@@ -44,7 +44,7 @@ pub async fn catch_up(
         };
         let Some((to, edits)) = since else { return Ok(false) };
         if index.step(at, to, edits) {
-            return Ok(to.version >= wanted.version);
+            return Ok(to.version > wanted.version || to == wanted);
         }
     }
 }
@@ -55,7 +55,7 @@ pub async fn sweep(members: Weak<Members>, source: Arc<dyn VectorSource>) {
         tokio::time::sleep(SWEEP_EVERY).await;
         let Some(members) = members.upgrade() else { return };
         let held = members.ready();
-        let mut keys: Vec<CollectionKey> = held.iter().map(|((key, _), _)| *key).collect();
+        let mut keys: Vec<CollectionKey> = held.iter().map(|(part, _)| part.collection).collect();
         keys.dedup();
         match source.revisions(&keys).await {
             Ok(None) => return,
@@ -68,17 +68,17 @@ pub async fn sweep(members: Weak<Members>, source: Arc<dyn VectorSource>) {
 async fn refresh(
     members: &Members,
     source: &dyn VectorSource,
-    held: Vec<(Key, Arc<Index>)>,
+    held: Vec<(Part, Arc<Index>)>,
     revisions: &HashMap<CollectionKey, Revision>,
 ) {
-    for (key, index) in held {
-        let Some(revision) = revisions.get(&key.0) else {
-            members.forget_collection(key.0);
+    for (part, index) in held {
+        let Some(revision) = revisions.get(&part.collection) else {
+            members.forget_collection(part.collection);
             continue;
         };
-        match catch_up(source, key, &index, *revision).await {
+        match catch_up(source, part, &index, *revision).await {
             Ok(true) => {}
-            Ok(false) => members.forget(key, &index),
+            Ok(false) => members.forget(part, &index),
             Err(error) => tracing::debug!(%error, "cannot catch up with other nodes"),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::MemberKind;
+use super::{MemberKind, Part};
 use lookalike_store::Collection;
 
 /// How often a long load says how far it is.
@@ -13,7 +13,7 @@ pub struct Progress {
     collection: String,
     kind: MemberKind,
     count: u64,
-    /// As the collection was when the load began, users without faces included.
+    /// At most, as the collection was when the load began; users without faces are included.
     total: u64,
     began: Instant,
     reported: Instant,
@@ -21,12 +21,13 @@ pub struct Progress {
 
 impl Progress {
     /// Begins now.
-    pub fn new(collection: Collection, kind: MemberKind) -> Self {
+    pub fn new(collection: Collection, Part { kind, rows, .. }: Part) -> Self {
         let now = Instant::now();
         let total = match kind {
             MemberKind::Faces => collection.face_count,
             MemberKind::Users => collection.user_count,
         };
+        let total = total.min(rows.end.abs_diff(rows.first));
         Self { collection: collection.name, kind, count: 0, total, began: now, reported: now }
     }
 

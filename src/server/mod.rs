@@ -105,6 +105,9 @@ impl Server {
             Some(address) => Some(Listener::bind(address, &config.browsers, is_open).await?),
             None => None,
         };
+        if let Some(address) = config.cluster.node_address.clone() {
+            front.service.app.cluster.join(address.at_port(listener.addr().port())).await;
+        }
         let admin = Arc::new(Admin {
             front,
             config: config.clone(),
@@ -168,6 +171,7 @@ impl Server {
             shutdown.await;
             stop.send_replace(true);
             app.telemetry.recent.close();
+            app.cluster.leave().await;
             patience.await;
         };
         tokio::select! {

@@ -23,7 +23,7 @@ use crate::config::TelemetryConfig;
 pub use findings::{Fetch, Findings, ImageOrigin, SearchFound, SeenImage};
 pub use stages::StageLayer;
 
-pub use metrics::{Exposition, count};
+pub use metrics::{ClusterMetrics, Exposition, SearchOutcome, count};
 pub use recent::RecentRequests;
 pub use summary::Summary;
 
@@ -47,6 +47,11 @@ impl Telemetry {
     /// The header of errors that states their causes; none where answers have to be AWS's own.
     pub fn cause_header(&self) -> Option<HeaderName> {
         (!self.options.strict).then_some(CAUSE)
+    }
+
+    /// Where searches of other nodes are counted.
+    pub fn cluster(&self) -> ClusterMetrics {
+        self.metrics.cluster.clone()
     }
 
     /// All metrics as they are now.

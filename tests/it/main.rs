@@ -7,6 +7,7 @@ mod access;
 mod admin;
 mod answers;
 mod cases;
+mod cluster;
 mod collections;
 mod compare_faces;
 mod concurrency;

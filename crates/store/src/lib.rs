@@ -33,8 +33,8 @@ pub use error::{Entity, Failure, Quota, StoreError, StoreResult};
 pub use rows::{
     AssociateFaces, Association, AssociationFailure, BoundingBox, Collection, CollectionKey,
     DisassociateFaces, Disassociation, DisassociationFailure, Face, FaceDeletion, FaceFilter,
-    Idempotency, IndexFaces, NewCollection, NewFace, PackId, Revision, Similarity, StoreSize,
-    TenantTotals, User,
+    Idempotency, IndexFaces, NewCollection, NewFace, PackId, Revision, RowRange, Similarity,
+    StoreSize, TenantTotals, User,
 };
 
 pub use membership::{Beat, Membership};
@@ -92,28 +92,31 @@ pub trait VectorSource: Send + Sync {
     /// The collection of that key, with its counts; none when it was deleted.
     async fn collection_by_key(&self, key: CollectionKey) -> StoreResult<Option<Collection>>;
 
-    /// Shows every face of a collection to `visit`, as its row and unit vector, in ascending order
-    /// of row, and returns the state that was shown. Where every write passes this store, a change
+    /// Shows the faces of these rows of a collection to `visit`, as row and unit vector, in ascending
+    /// order of row, and returns the state that was shown. Where every write passes this store, a change
     /// that is committed meanwhile may be shown or not, each face by itself; sinks get it.
     async fn load_faces(
         &self,
         collection: CollectionKey,
+        rows: RowRange,
         visit: &mut FaceVisitor<'_>,
     ) -> StoreResult<Revision>;
 
-    /// The same of every user with faces, as the user's row and the vectors of its faces in the
+    /// The same of users with faces, as the user's row and the vectors of its faces in the
     /// order of their rows.
     async fn load_users(
         &self,
         collection: CollectionKey,
+        rows: RowRange,
         visit: &mut UserVisitor<'_>,
     ) -> StoreResult<Revision>;
 
-    /// The faces that changed since a state, as they are now: the vector, or none for one that is
+    /// The faces of these rows that changed since a state, as they are now: the vector, or none for one that is
     /// gone. None when that is not known, or so many that loading the collection is as quick.
     async fn faces_since(
         &self,
         _collection: CollectionKey,
+        _rows: RowRange,
         _since: Revision,
     ) -> StoreResult<Option<Since<Vec<f32>>>> {
         Ok(None)
@@ -123,6 +126,7 @@ pub trait VectorSource: Send + Sync {
     async fn users_since(
         &self,
         _collection: CollectionKey,
+        _rows: RowRange,
         _since: Revision,
     ) -> StoreResult<Option<Since<Vec<Vec<f32>>>>> {
         Ok(None)
@@ -281,6 +285,13 @@ pub trait Store: VectorSource + Transfer {
 
     /// The user of that id.
     async fn user(&self, collection: CollectionKey, user_id: &str) -> StoreResult<Option<User>>;
+
+    /// The vectors of a user's faces, in the order of their rows; none where the user is gone.
+    async fn user_vectors(
+        &self,
+        collection: CollectionKey,
+        user: i64,
+    ) -> StoreResult<Vec<Vec<f32>>>;
 
     /// The users of these rows, in the order given; rows that are gone are left out.
     async fn users_by_rows(

@@ -46,6 +46,9 @@ pub struct Collection {
     pub user_count: u64,
     /// Which of its states this is.
     pub revision: Revision,
+    /// Rows of faces and users are below this one; `i64::MAX` where they are not numbered by the
+    /// collection.
+    pub next_row: i64,
 }
 
 /// Names a state of a collection, where several nodes write to one database; the default where one
@@ -57,6 +60,24 @@ pub struct Revision {
     /// Drawn by the commit: tells apart two histories that have the same version, as after the loss
     /// of a primary whose last commits no replica had.
     pub nonce: i64,
+}
+
+/// Rows from one up to another, which is not among them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct RowRange {
+    /// At least 1, as every row is.
+    pub first: i64,
+    pub end: i64,
+}
+
+impl RowRange {
+    /// Every row.
+    pub const ALL: Self = Self { first: 1, end: i64::MAX };
+
+    /// Whether a row is in it.
+    pub fn contains(self, row: i64) -> bool {
+        (self.first..self.end).contains(&row)
+    }
 }
 
 /// What the collections of a tenant hold together.

@@ -9,7 +9,7 @@ use lookalike_search::testing::{ids, scattered};
 use lookalike_search::user_vector;
 use lookalike_store::{
     Change, ChangeSink, Collection, CollectionKey, FaceVector, FaceVisitor, PackId, Revision,
-    StoreError, StoreResult, UserVisitor, VectorSource,
+    RowRange, StoreError, StoreResult, UserVisitor, VectorSource,
 };
 
 const COLLECTION: CollectionKey = CollectionKey(7);
@@ -26,6 +26,7 @@ fn looked_up(key: CollectionKey) -> Collection {
         face_count: 0,
         user_count: 0,
         revision: Revision::default(),
+        next_row: i64::MAX,
     }
 }
 
@@ -55,6 +56,7 @@ impl VectorSource for Shelf {
     async fn load_faces(
         &self,
         _: CollectionKey,
+        _: RowRange,
         visit: &mut FaceVisitor<'_>,
     ) -> StoreResult<Revision> {
         self.loads.fetch_add(1, Relaxed);
@@ -72,6 +74,7 @@ impl VectorSource for Shelf {
     async fn load_users(
         &self,
         _: CollectionKey,
+        _: RowRange,
         visit: &mut UserVisitor<'_>,
     ) -> StoreResult<Revision> {
         let snapshot = self.users.lock().unwrap().clone();
@@ -147,7 +150,8 @@ impl World {
             .gallery
             .search(&looked_up(COLLECTION), kind, vector, min_cosine, k)
             .await
-            .unwrap())
+            .unwrap()
+            .hits)
     }
 }
 
@@ -267,7 +271,8 @@ async fn what_was_not_searched_for_long_makes_room() {
         ids(&gallery
             .search(&looked_up(CollectionKey(key)), MemberKind::Faces, &vectors[3], 0.999, 1)
             .await
-            .unwrap())
+            .unwrap()
+            .hits)
     };
     assert_eq!(search(&gallery, 1).await, [3]);
     let one = gallery.size().bytes;

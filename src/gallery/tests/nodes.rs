@@ -9,8 +9,8 @@ use async_trait::async_trait;
 use crate::gallery::{Gallery, MemberKind};
 use lookalike_search::testing::{ids, scattered};
 use lookalike_store::{
-    Collection, CollectionKey, FaceVisitor, PackId, Revision, Since, StoreResult, UserVisitor,
-    VectorSource,
+    Collection, CollectionKey, FaceVisitor, PackId, Revision, RowRange, Since, StoreResult,
+    UserVisitor, VectorSource,
 };
 
 type State = (Revision, BTreeMap<i64, Vec<f32>>);
@@ -48,6 +48,7 @@ impl Ledger {
             face_count: faces.len() as u64,
             user_count: 0,
             revision: *revision,
+            next_row: 1000,
         }
     }
 }
@@ -61,21 +62,29 @@ impl VectorSource for Ledger {
     async fn load_faces(
         &self,
         _: CollectionKey,
+        rows: RowRange,
         visit: &mut FaceVisitor<'_>,
     ) -> StoreResult<Revision> {
         self.loads.fetch_add(1, Relaxed);
         let (revision, faces) = self.states.lock().unwrap().last().expect("a state").clone();
-        faces.iter().for_each(|(row, vector)| visit(*row, vector));
+        let faces = faces.iter().filter(|(row, _)| rows.contains(**row));
+        faces.for_each(|(row, vector)| visit(*row, vector));
         Ok(revision)
     }
 
-    async fn load_users(&self, _: CollectionKey, _: &mut UserVisitor<'_>) -> StoreResult<Revision> {
+    async fn load_users(
+        &self,
+        _: CollectionKey,
+        _: RowRange,
+        _: &mut UserVisitor<'_>,
+    ) -> StoreResult<Revision> {
         Ok(self.look_up().revision)
     }
 
     async fn faces_since(
         &self,
         _: CollectionKey,
+        rows: RowRange,
         since: Revision,
     ) -> StoreResult<Option<Since<Vec<f32>>>> {
         let states = self.states.lock().unwrap();
@@ -83,14 +92,15 @@ impl VectorSource for Ledger {
             return Ok(None);
         };
         let (to, now) = states.last().expect("a state");
-        let rows = states[from..].iter().flat_map(|(_, faces)| faces.keys());
-        let rows = rows.map(|row| (*row, now.get(row).cloned())).collect();
+        let touched = states[from..].iter().flat_map(|(_, faces)| faces.keys());
+        let touched = touched.filter(|row| rows.contains(**row));
+        let rows = touched.map(|row| (*row, now.get(row).cloned())).collect();
         Ok(Some(Since { to: *to, rows }))
     }
 }
 
 async fn found(gallery: &Gallery, collection: &Collection, probe: &[f32]) -> Vec<i64> {
-    ids(&gallery.search(collection, MemberKind::Faces, probe, 0.999, 5).await.unwrap())
+    ids(&gallery.search(collection, MemberKind::Faces, probe, 0.999, 5).await.unwrap().hits)
 }
 
 #[tokio::test]

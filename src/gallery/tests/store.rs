@@ -54,7 +54,7 @@ impl World {
 
     async fn search(&self, kind: MemberKind, probe: &[f32], k: usize) -> Vec<Hit> {
         let gallery = Arc::clone(&self.gallery.read().unwrap_or_else(PoisonError::into_inner));
-        gallery.search(&self.collection, kind, probe, -1.0, k).await.unwrap()
+        gallery.search(&self.collection, kind, probe, -1.0, k).await.unwrap().hits
     }
 }
 

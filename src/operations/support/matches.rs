@@ -8,7 +8,8 @@ use tracing::Instrument as _;
 use super::Context;
 use super::context::Searchable;
 use super::stored_face::StoredFace;
-use crate::gallery::{Gallery, MemberKind};
+use crate::cluster::Cluster;
+use crate::gallery::{Found, MemberKind};
 use crate::operations::error::OperationResult;
 use crate::shapes::{MaxFaces, MaxUserResults, Percent};
 use crate::telemetry::{SearchFound, stage};
@@ -167,32 +168,33 @@ async fn noted<T: Searched>(
     let Searchable { collection, vision } = searchable;
     let calibration = &vision.pack().calibration;
     let floor = calibration.cosine_floor(options.threshold);
-    let (gallery, store) = (&context.app.gallery, &*context.app.store);
-    let best = best::<T>(gallery, store, collection, probe, floor, options).await?;
+    let (cluster, store) = (&context.app.cluster, &*context.app.store);
+    let (best, candidates) = best::<T>(cluster, store, collection, probe, floor, options).await?;
     context.findings.search(SearchFound {
-        candidates: gallery.vectors_of(collection.key, T::KIND),
+        candidates,
         top_similarity: best.first().map(|(cosine, _)| calibration.similarity(*cosine)),
     });
     Ok(best)
 }
 
-/// The best matches and their cosines. What goes between the scan and the look-up is no match, and
-/// what it kept out of the answer is scanned for again.
+/// The best matches and their cosines, and how many vectors were compared. What goes between the
+/// scan and the look-up is no match, and what it kept out of the answer is scanned for again.
 async fn best<T: Searched>(
-    gallery: &Gallery,
+    cluster: &Cluster,
     store: &dyn Store,
     collection: &Collection,
     probe: &[f32],
     floor: f32,
     options: &MatchOptions,
-) -> OperationResult<Vec<(f32, T)>> {
+) -> OperationResult<(Vec<(f32, T)>, usize)> {
     let mut best = Vec::new();
-    let mut gone = 0;
+    let (mut gone, mut candidates) = (0, 0);
     for _ in 0..MOST_SCANS {
         // One more where the searched row itself will be among the hits.
         let asked = options.most + usize::from(options.except.is_some()) + gone;
-        let hits = gallery.search(collection, T::KIND, probe, floor, asked);
-        let hits = hits.instrument(stage::search()).await?;
+        let search = cluster.search(collection, T::KIND, probe, floor, asked);
+        let Found { hits, compared } = search.instrument(stage::search()).await?;
+        candidates = compared;
         let found_all = hits.len() < asked;
         let rows: Vec<i64> =
             hits.iter().map(|hit| hit.id).filter(|row| Some(*row) != options.except).collect();
@@ -205,7 +207,7 @@ async fn best<T: Searched>(
         }
     }
     best.truncate(options.most);
-    Ok(best)
+    Ok((best, candidates))
 }
 
 /// A user's status as lists and searches show it.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::*;
+use crate::gallery::Gallery;
 use lookalike_store::Tenant;
 use lookalike_store::{
     AssociateFaces, BoundingBox, IndexFaces, Location, NewCollection, NewFace, PackId, Sqlite,
@@ -72,9 +73,10 @@ async fn a_face_that_goes_during_a_search_leaves_its_place_to_the_next() {
     let store = Arc::new(Sqlite::open(&Location::Memory).await.unwrap());
     let (collection, faces) = staff(&store).await;
     let gallery = Gallery::new(Arc::clone(&store) as Arc<dyn VectorSource>, 1).unwrap();
+    let cluster = Cluster::alone(Arc::new(gallery));
     let search = async |options: MatchOptions| {
-        let best =
-            best::<Face>(&gallery, &*store, &collection, &PROBE, -1.0, &options).await.unwrap();
+        let (best, _) =
+            best::<Face>(&cluster, &*store, &collection, &PROBE, -1.0, &options).await.unwrap();
         best.into_iter().map(|(_, face)| face.row).collect::<Vec<_>>()
     };
     let rows: Vec<i64> = faces.iter().map(|face| face.row).collect();
@@ -96,9 +98,10 @@ async fn a_user_that_goes_or_loses_its_faces_during_a_search_leaves_its_place_to
     let (collection, faces) = staff(&store).await;
     with_users(&store, &collection, &faces).await;
     let gallery = Gallery::new(Arc::clone(&store) as Arc<dyn VectorSource>, 1).unwrap();
+    let cluster = Cluster::alone(Arc::new(gallery));
     let search = async |options: MatchOptions| {
-        let best =
-            best::<User>(&gallery, &*store, &collection, &PROBE, -1.0, &options).await.unwrap();
+        let (best, _) =
+            best::<User>(&cluster, &*store, &collection, &PROBE, -1.0, &options).await.unwrap();
         best.into_iter().map(|(_, user)| user.user_id).collect::<Vec<_>>()
     };
     assert_eq!(search(up_to(2)).await, ["0", "1"]);

@@ -5,10 +5,10 @@ use sha2::{Digest as _, Sha256};
 use super::scene::Vector;
 use super::{Context, Searchable};
 use crate::answers::{DeclaredFace, Likeness, Shown};
-use crate::gallery::MemberKind;
 use crate::objects::ImageBytes;
 use crate::operations::error::OperationResult;
 use crate::shapes::ImageLocation;
+use lookalike_search::user_vector;
 use lookalike_vision::AnalyzedFace;
 use lookalike_vision::image::{DecodeError, DecodePlan};
 
@@ -154,16 +154,14 @@ impl Context {
         searchable: Option<&Searchable>,
         face: &DeclaredFace,
     ) -> OperationResult<Option<Vec<f32>>> {
-        let Some(Searchable { collection, .. }) = searchable else { return Ok(None) };
-        let (store, key) = (&self.app.store, collection.key);
+        let Some(searchable) = searchable else { return Ok(None) };
+        let (store, key) = (&self.app.store, searchable.collection.key);
         if let Some(face_id) = face.face_id {
             return Ok(store.face_vector(key, face_id).await?.map(|found| found.vector));
         }
         let Some(user_id) = &face.user_id else { return Ok(None) };
         match store.user(key, user_id).await? {
-            Some(user) => {
-                Ok(self.app.gallery.vector(collection, MemberKind::Users, user.row).await?)
-            }
+            Some(user) => Ok(user_vector(&store.user_vectors(key, user.row).await?)),
             None => Ok(None),
         }
     }

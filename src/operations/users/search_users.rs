@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::gallery::MemberKind;
 use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::matches::face_not_found;
 use crate::operations::support::matches::{self, MatchOptions, UserMatch};
@@ -13,6 +12,7 @@ use crate::telemetry::stage;
 use aws_json::ApiError;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
+use lookalike_search::user_vector;
 use tracing::Instrument as _;
 
 pub struct SearchUsers;
@@ -108,12 +108,8 @@ async fn like_user(
         .instrument(stage::store())
         .await?
         .ok_or_else(|| ApiError::user_not_found(user_id.as_str()))?;
-    match app
-        .gallery
-        .vector(collection, MemberKind::Users, user.row)
-        .instrument(stage::search())
-        .await?
-    {
+    let faces = app.store.user_vectors(collection.key, user.row).instrument(stage::store()).await?;
+    match user_vector(&faces) {
         Some(vector) => {
             matches::users(context, searchable, &vector, options.except(user.row)).await
         }

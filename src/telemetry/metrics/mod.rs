@@ -1,6 +1,7 @@
 //! Metrics by the names of docs/OBSERVABILITY.md. Labels come from bounded sets: no account,
 //! collection or face is among them.
 
+mod cluster;
 mod http;
 mod labels;
 mod operations;
@@ -13,6 +14,7 @@ use prometheus_client::metrics::family::{Family, MetricConstructor};
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+pub use cluster::{ClusterMetrics, SearchOutcome};
 pub use http::count;
 use lookalike_vision::Pack;
 
@@ -52,6 +54,7 @@ pub struct Metrics {
     pub(super) operations: OperationMetrics,
     pub(super) store: StoreMetrics,
     pub(super) state: StateMetrics,
+    pub(super) cluster: ClusterMetrics,
 }
 
 impl Metrics {
@@ -59,15 +62,16 @@ impl Metrics {
     pub fn new(pack: &Pack) -> Self {
         process::started();
         let mut registry = Registry::default();
-        let (http, operations, store, state) = (
+        let (http, operations, store, state, cluster) = (
             HttpMetrics::register(&mut registry),
             OperationMetrics::register(&mut registry),
             StoreMetrics::register(&mut registry),
             StateMetrics::register(&mut registry),
+            ClusterMetrics::register(&mut registry),
         );
         state::register_pack(&mut registry, pack);
         registry.register_collector(Box::new(Process));
-        Self { registry, http, operations, store, state }
+        Self { registry, http, operations, store, state, cluster }
     }
 
     /// All metrics as they are now.

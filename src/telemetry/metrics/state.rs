@@ -26,6 +26,7 @@ pub struct StateMetrics {
     users: Gauge,
     loaded: Gauge,
     gallery: Gauge,
+    nodes: Gauge,
     files: Family<FileLabel, Gauge>,
 }
 
@@ -68,6 +69,7 @@ impl StateMetrics {
                 "Collections in memory, those of faces and of users each by itself",
             ),
             gallery: gauge("lookalike_gallery_bytes", "Memory of their vectors"),
+            nodes: gauge("lookalike_cluster_nodes", "Nodes that search for one another"),
             files: registered(registry, "lookalike_store_bytes", "Sizes of the database's files"),
         }
     }
@@ -90,6 +92,7 @@ impl StateMetrics {
         let gallery = app.gallery.size();
         set(&self.loaded, gallery.collections);
         set(&self.gallery, gallery.bytes);
+        set(&self.nodes, app.cluster.nodes().len());
         match app.store.tenants().await {
             Ok(totals) => {
                 let sum = |count: fn(&lookalike_store::TenantTotals) -> u64| {

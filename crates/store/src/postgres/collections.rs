@@ -16,7 +16,7 @@ use crate::tenant::Tenant;
 /// Columns of a [`Collection`].
 macro_rules! columns {
     () => {
-        "id, name, model_version, pack_name, pack_version, created_at, face_count, user_count, version, nonce"
+        "id, name, model_version, pack_name, pack_version, created_at, face_count, user_count, version, nonce, next_row"
     };
 }
 pub(super) use columns;

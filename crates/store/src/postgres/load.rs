@@ -11,7 +11,7 @@ use super::engine::{Lease, answer};
 use crate::change::{FaceVector, Since};
 use crate::checksums::{decode, decode_into};
 use crate::error::{StoreError, StoreResult};
-use crate::rows::{CollectionKey, Revision};
+use crate::rows::{CollectionKey, Revision, RowRange};
 use crate::{FaceVisitor, UserVisitor};
 
 /// Faces, or users with up to a hundred faces each, that are read at a time: some milliseconds.
@@ -30,16 +30,16 @@ const REVISIONS: &str =
     "SELECT id, version, nonce FROM collections WHERE id = ANY($1) AND NOT dropped";
 
 const FACES: &str = "SELECT face, vector, checksum FROM vectors
-    WHERE collection = $1 AND face > $2 ORDER BY face LIMIT $3";
+    WHERE collection = $1 AND face >= $2 AND face < $4 ORDER BY face LIMIT $3";
 
 const USERS: &str = "SELECT f.owner, f.id, v.vector, v.checksum
-    FROM (SELECT id FROM users WHERE collection = $1 AND id > $2 ORDER BY id LIMIT $3) u
+    FROM (SELECT id FROM users WHERE collection = $1 AND id >= $2 AND id < $4 ORDER BY id LIMIT $3) u
     JOIN faces f ON f.collection = $1 AND f.owner = u.id
     JOIN vectors v ON v.collection = $1 AND v.face = f.id
     ORDER BY f.owner, f.id";
 
 const LAST_OF_PAGE: &str = "SELECT max(id), count(*) FROM
-    (SELECT id FROM users WHERE collection = $1 AND id > $2 ORDER BY id LIMIT $3) page";
+    (SELECT id FROM users WHERE collection = $1 AND id >= $2 AND id < $4 ORDER BY id LIMIT $3) page";
 
 const CHANGES: &str = "SELECT version, nonce, faces, users FROM changes
     WHERE collection = $1 AND version >= $2 ORDER BY version LIMIT $3";
@@ -97,20 +97,22 @@ async fn revision(
 pub(super) async fn faces(
     mut lease: Lease,
     collection: CollectionKey,
+    RowRange { mut first, end }: RowRange,
     visit: &mut FaceVisitor<'_>,
 ) -> StoreResult<Revision> {
     let mut snapshot = lease.connection.begin_with(SNAPSHOT).await?;
     let Some(shown) = revision(&mut snapshot, collection).await? else {
         return Ok(Revision::default());
     };
-    let (mut after, mut vector) = (0, Vec::new());
+    let mut vector = Vec::new();
     loop {
-        let page = sqlx::query(FACES).bind(collection.0).bind(after).bind(PAGE_FACES);
+        let page = sqlx::query(FACES).bind(collection.0).bind(first).bind(PAGE_FACES).bind(end);
         let page = answer(page.fetch_all(&mut *snapshot).map_err(StoreError::from)).await?;
         for row in &page {
-            after = row.try_get(0)?;
-            decode_into(after, row.try_get(1)?, Some(row.try_get(2)?), &mut vector)?;
-            visit(after, &vector);
+            let face = row.try_get(0)?;
+            decode_into(face, row.try_get(1)?, Some(row.try_get(2)?), &mut vector)?;
+            first = face + 1;
+            visit(face, &vector);
         }
         if (page.len() as i64) < PAGE_FACES {
             snapshot.commit().await?;
@@ -122,33 +124,44 @@ pub(super) async fn faces(
 pub(super) async fn users(
     mut lease: Lease,
     collection: CollectionKey,
+    RowRange { mut first, end }: RowRange,
     visit: &mut UserVisitor<'_>,
 ) -> StoreResult<Revision> {
     let mut snapshot = lease.connection.begin_with(SNAPSHOT).await?;
     let Some(shown) = revision(&mut snapshot, collection).await? else {
         return Ok(Revision::default());
     };
-    let mut after = 0;
     loop {
         let (last, count): (Option<i64>, i64) = sqlx::query_as(LAST_OF_PAGE)
             .bind(collection.0)
-            .bind(after)
+            .bind(first)
             .bind(PAGE_USERS)
+            .bind(end)
             .fetch_one(&mut *snapshot)
             .await?;
-        let page = sqlx::query_as(USERS).bind(collection.0).bind(after).bind(PAGE_USERS);
+        let page = sqlx::query_as(USERS).bind(collection.0).bind(first).bind(PAGE_USERS).bind(end);
         let page = answer(page.fetch_all(&mut *snapshot).map_err(StoreError::from)).await?;
         for (user, vectors) in by_user(page)? {
             visit(user, &vectors);
         }
         match last {
-            Some(last) if count == PAGE_USERS => after = last,
+            Some(last) if count == PAGE_USERS => first = last + 1,
             _ => {
                 snapshot.commit().await?;
                 return Ok(shown);
             }
         }
     }
+}
+
+/// The vectors of a user's faces.
+pub(super) async fn user_vectors(
+    mut lease: Lease,
+    collection: CollectionKey,
+    user: i64,
+) -> StoreResult<Vec<Vec<f32>>> {
+    let query = sqlx::query_as(USERS_BY_ROW).bind(collection.0).bind([user]);
+    Ok(by_user(query.fetch_all(&mut lease.connection).await?)?.remove(&user).unwrap_or_default())
 }
 
 /// The vectors of each user's faces.
@@ -160,7 +173,7 @@ fn by_user(rows: Vec<(i64, i64, Vec<u8>, i64)>) -> StoreResult<BTreeMap<i64, Vec
     Ok(users)
 }
 
-/// What the commits since a state touched.
+/// What the commits since a state touched of some rows.
 struct Touched {
     to: Revision,
     faces: Vec<i64>,
@@ -171,6 +184,7 @@ struct Touched {
 async fn touched(
     snapshot: &mut PgConnection,
     collection: CollectionKey,
+    range: RowRange,
     since: Revision,
 ) -> StoreResult<Option<Touched>> {
     let commits: Vec<(i64, i64, Vec<i64>, Vec<i64>)> = sqlx::query_as(CHANGES)
@@ -192,6 +206,7 @@ async fn touched(
         touched.users.extend(users);
     }
     for rows in [&mut touched.faces, &mut touched.users] {
+        rows.retain(|row| range.contains(*row));
         rows.sort_unstable();
         rows.dedup();
     }
@@ -202,10 +217,13 @@ async fn touched(
 pub(super) async fn faces_since(
     mut lease: Lease,
     collection: CollectionKey,
+    range: RowRange,
     since: Revision,
 ) -> StoreResult<Option<Since<Vec<f32>>>> {
     let mut snapshot = lease.connection.begin_with(SNAPSHOT).await?;
-    let Some(touched) = touched(&mut snapshot, collection, since).await? else { return Ok(None) };
+    let Some(touched) = touched(&mut snapshot, collection, range, since).await? else {
+        return Ok(None);
+    };
     let mut now = HashMap::new();
     if !touched.faces.is_empty() {
         let found: Vec<(i64, Vec<u8>, i64)> = sqlx::query_as(FACES_BY_ROW)
@@ -225,10 +243,13 @@ pub(super) async fn faces_since(
 pub(super) async fn users_since(
     mut lease: Lease,
     collection: CollectionKey,
+    range: RowRange,
     since: Revision,
 ) -> StoreResult<Option<Since<Vec<Vec<f32>>>>> {
     let mut snapshot = lease.connection.begin_with(SNAPSHOT).await?;
-    let Some(touched) = touched(&mut snapshot, collection, since).await? else { return Ok(None) };
+    let Some(touched) = touched(&mut snapshot, collection, range, since).await? else {
+        return Ok(None);
+    };
     let mut now = BTreeMap::new();
     if !touched.users.is_empty() {
         let query = sqlx::query_as(USERS_BY_ROW).bind(collection.0).bind(&touched.users);

@@ -58,8 +58,8 @@ use crate::membership::{Beat, Membership};
 use crate::open_error::OpenError;
 use crate::rows::{
     AssociateFaces, Association, Collection, CollectionKey, DisassociateFaces, Disassociation,
-    Face, FaceDeletion, FaceFilter, Idempotency, IndexFaces, NewCollection, Revision, StoreSize,
-    TenantTotals, User,
+    Face, FaceDeletion, FaceFilter, Idempotency, IndexFaces, NewCollection, Revision, RowRange,
+    StoreSize, TenantTotals, User,
 };
 use crate::tenant::{Scope, Tenant};
 use crate::transfer::{Export, Import, NewImport, Transfer, TransferRows};
@@ -307,6 +307,14 @@ impl Store for Postgres {
         self.engine.read(|lease| users::look_up(lease, collection, user_id)).await
     }
 
+    async fn user_vectors(
+        &self,
+        collection: CollectionKey,
+        user: i64,
+    ) -> StoreResult<Vec<Vec<f32>>> {
+        self.engine.read(|lease| load::user_vectors(lease, collection, user)).await
+    }
+
     async fn users_by_rows(
         &self,
         collection: CollectionKey,
@@ -352,33 +360,37 @@ impl VectorSource for Postgres {
     async fn load_faces(
         &self,
         collection: CollectionKey,
+        rows: RowRange,
         visit: &mut FaceVisitor<'_>,
     ) -> StoreResult<Revision> {
-        load::faces(self.engine.loader().await?, collection, visit).await
+        load::faces(self.engine.loader().await?, collection, rows, visit).await
     }
 
     async fn load_users(
         &self,
         collection: CollectionKey,
+        rows: RowRange,
         visit: &mut UserVisitor<'_>,
     ) -> StoreResult<Revision> {
-        load::users(self.engine.loader().await?, collection, visit).await
+        load::users(self.engine.loader().await?, collection, rows, visit).await
     }
 
     async fn faces_since(
         &self,
         collection: CollectionKey,
+        rows: RowRange,
         since: Revision,
     ) -> StoreResult<Option<Since<Vec<f32>>>> {
-        self.engine.read(|lease| load::faces_since(lease, collection, since)).await
+        self.engine.read(|lease| load::faces_since(lease, collection, rows, since)).await
     }
 
     async fn users_since(
         &self,
         collection: CollectionKey,
+        rows: RowRange,
         since: Revision,
     ) -> StoreResult<Option<Since<Vec<Vec<f32>>>>> {
-        self.engine.read(|lease| load::users_since(lease, collection, since)).await
+        self.engine.read(|lease| load::users_since(lease, collection, rows, since)).await
     }
 
     async fn revisions(

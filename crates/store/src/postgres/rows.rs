@@ -16,6 +16,7 @@ pub(super) struct CollectionRow {
     user_count: i64,
     version: i64,
     nonce: i64,
+    next_row: i64,
 }
 
 impl From<CollectionRow> for Collection {
@@ -29,6 +30,7 @@ impl From<CollectionRow> for Collection {
             face_count: row.face_count as u64,
             user_count: row.user_count as u64,
             revision: Revision { version: row.version, nonce: row.nonce },
+            next_row: row.next_row,
         }
     }
 }

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::change::FaceVector;
 use crate::checksums::{decode, decode_into};
 use crate::error::StoreResult;
-use crate::rows::CollectionKey;
+use crate::rows::{CollectionKey, RowRange};
 use crate::{FaceVisitor, UserVisitor};
 
 /// Faces, or users with up to a hundred faces each, that are read at a time: some milliseconds.
@@ -16,17 +16,17 @@ const PAGE_FACES: i64 = 4096;
 const PAGE_USERS: i64 = 128;
 
 const FACES: &str = "SELECT v.face, v.vector, v.checksum FROM vectors v
-    WHERE v.collection = ?1 AND v.face > ?2 AND EXISTS (SELECT 1 FROM collections WHERE id = ?1 AND dropped = 0)
+    WHERE v.collection = ?1 AND v.face >= ?2 AND v.face < ?4 AND EXISTS (SELECT 1 FROM collections WHERE id = ?1 AND dropped = 0)
     ORDER BY v.face LIMIT ?3";
 
 const LAST_OF_PAGE: &str =
-    "SELECT id FROM users INDEXED BY users_in_order WHERE collection = ? AND id > ? ORDER BY id
+    "SELECT id FROM users INDEXED BY users_in_order WHERE collection = ? AND id >= ? AND id < ? ORDER BY id
     LIMIT 1 OFFSET ?";
 
 const USERS: &str = "SELECT f.user, f.id, v.vector, v.checksum
     FROM users u INDEXED BY users_in_order CROSS JOIN faces f INDEXED BY faces_by_user ON f.user = u.id
     CROSS JOIN vectors v ON v.collection = f.collection AND v.face = f.id
-    WHERE u.collection = ?1 AND u.id > ?2 AND u.id <= ?3 AND EXISTS (SELECT 1 FROM collections WHERE id = ?1 AND dropped = 0)
+    WHERE u.collection = ?1 AND u.id >= ?2 AND u.id < ?3 AND EXISTS (SELECT 1 FROM collections WHERE id = ?1 AND dropped = 0)
     ORDER BY u.id, f.id";
 
 const FACE_VECTOR: &str = "SELECT f.id, v.vector, v.checksum FROM faces f JOIN collections c ON c.id = f.collection AND c.dropped = 0
@@ -53,18 +53,19 @@ pub(super) async fn face_vector(
 pub(super) async fn faces(
     database: &SqlitePool,
     collection: CollectionKey,
+    RowRange { mut first, end }: RowRange,
     visit: &mut FaceVisitor<'_>,
 ) -> StoreResult<()> {
-    let (mut after, mut vector) = (0, Vec::new());
+    let mut vector = Vec::new();
     loop {
-        let mut rows =
-            sqlx::query(FACES).bind(collection.0).bind(after).bind(PAGE_FACES).fetch(database);
+        let page = sqlx::query(FACES).bind(collection.0).bind(first).bind(PAGE_FACES).bind(end);
+        let mut rows = page.fetch(database);
         let mut count = 0;
         while let Some(row) = rows.try_next().await? {
-            after = row.try_get(0)?;
-            decode_into(after, row.try_get(1)?, row.try_get(2)?, &mut vector)?;
-            count += 1;
-            visit(after, &vector);
+            let face = row.try_get(0)?;
+            decode_into(face, row.try_get(1)?, row.try_get(2)?, &mut vector)?;
+            (first, count) = (face + 1, count + 1);
+            visit(face, &vector);
         }
         if count < PAGE_FACES {
             return Ok(());
@@ -75,28 +76,43 @@ pub(super) async fn faces(
 pub(super) async fn users(
     database: &SqlitePool,
     collection: CollectionKey,
+    RowRange { mut first, end }: RowRange,
     visit: &mut UserVisitor<'_>,
 ) -> StoreResult<()> {
-    let mut after = 0;
     loop {
-        let last =
-            sqlx::query_scalar(LAST_OF_PAGE).bind(collection.0).bind(after).bind(PAGE_USERS - 1);
+        let last = sqlx::query_scalar(LAST_OF_PAGE)
+            .bind(collection.0)
+            .bind(first)
+            .bind(end)
+            .bind(PAGE_USERS - 1);
         let last: Option<i64> = last.fetch_optional(database).await?;
-        page_of_users(database, collection, after, last.unwrap_or(i64::MAX), visit).await?;
+        let page = RowRange { first, end: last.map_or(end, |last| last + 1) };
+        page_of_users(database, collection, page, visit).await?;
         let Some(last) = last else { return Ok(()) };
-        after = last;
+        first = last + 1;
     }
 }
 
-/// Shows the users with rows above `after` and up to `last`.
+/// The vectors of a user's faces.
+pub(super) async fn user_vectors(
+    database: &SqlitePool,
+    collection: CollectionKey,
+    user: i64,
+) -> StoreResult<Vec<Vec<f32>>> {
+    let mut found = Vec::new();
+    let mut visit = |_: i64, vectors: &[Vec<f32>]| found = vectors.to_vec();
+    let only = RowRange { first: user, end: user + 1 };
+    page_of_users(database, collection, only, &mut visit).await?;
+    Ok(found)
+}
+
 async fn page_of_users(
     database: &SqlitePool,
     collection: CollectionKey,
-    after: i64,
-    last: i64,
+    RowRange { first, end }: RowRange,
     visit: &mut UserVisitor<'_>,
 ) -> StoreResult<()> {
-    let mut rows = sqlx::query(USERS).bind(collection.0).bind(after).bind(last).fetch(database);
+    let mut rows = sqlx::query(USERS).bind(collection.0).bind(first).bind(end).fetch(database);
     let mut current = None;
     let mut vectors = Vec::new();
     while let Some(row) = rows.try_next().await? {

@@ -54,7 +54,7 @@ use super::rows::{
 };
 use crate::clock::{self, Clock};
 use crate::open_error::OpenError;
-use crate::rows::Revision;
+use crate::rows::{Revision, RowRange};
 use crate::tenant::{Scope, Tenant};
 use crate::transfer::{Export, Import, NewImport, Transfer, TransferRows};
 use crate::{FaceVisitor, Store, UserVisitor, VectorSource};
@@ -274,6 +274,14 @@ impl Store for Sqlite {
         users::find(&self.readers, collection, user_id).await
     }
 
+    async fn user_vectors(
+        &self,
+        collection: CollectionKey,
+        user: i64,
+    ) -> StoreResult<Vec<Vec<f32>>> {
+        load::user_vectors(&self.readers, collection, user).await
+    }
+
     async fn users_by_rows(
         &self,
         collection: CollectionKey,
@@ -308,18 +316,20 @@ impl VectorSource for Sqlite {
     async fn load_faces(
         &self,
         collection: CollectionKey,
+        rows: RowRange,
         visit: &mut FaceVisitor<'_>,
     ) -> StoreResult<Revision> {
-        load::faces(&self.readers, collection, visit).await?;
+        load::faces(&self.readers, collection, rows, visit).await?;
         Ok(Revision::default())
     }
 
     async fn load_users(
         &self,
         collection: CollectionKey,
+        rows: RowRange,
         visit: &mut UserVisitor<'_>,
     ) -> StoreResult<Revision> {
-        load::users(&self.readers, collection, visit).await?;
+        load::users(&self.readers, collection, rows, visit).await?;
         Ok(Revision::default())
     }
 }

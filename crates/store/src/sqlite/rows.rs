@@ -27,6 +27,7 @@ impl From<CollectionRow> for Collection {
             face_count: row.face_count as u64,
             user_count: row.user_count as u64,
             revision: Revision::default(),
+            next_row: i64::MAX,
         }
     }
 }

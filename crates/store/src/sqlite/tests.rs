@@ -16,7 +16,7 @@ use crate::report::Report;
 use crate::tenant::Tenant;
 use crate::{
     BoundingBox, Collection, FaceFilter, Failure, Idempotency, IndexFaces, NewCollection, NewFace,
-    PackId, Quota, Store, StoreError, VectorSource as _,
+    PackId, Quota, RowRange, Store, StoreError, VectorSource as _,
 };
 
 fn tenant() -> Tenant {
@@ -265,7 +265,9 @@ async fn a_damaged_vector_is_noticed() {
     let damaged =
         |result| matches!(result, Err(StoreError::DamagedVector(row)) if row == faces[1].row);
     let mut shown = 0;
-    assert!(damaged(store.load_faces(collection.key, &mut |_, _| shown += 1).await.map(drop)));
+    assert!(damaged(
+        store.load_faces(collection.key, RowRange::ALL, &mut |_, _| shown += 1).await.map(drop)
+    ));
     let vector = |index: usize| store.face_vector(collection.key, faces[index].face_id);
     assert!(damaged(vector(1).await.map(drop)) && vector(0).await.is_ok());
     store.close().await;
@@ -276,7 +278,7 @@ async fn a_damaged_vector_is_noticed() {
     // The way out, but for a backup.
     let store = Sqlite::open(&Location::Directory(directory.path().to_owned())).await.unwrap();
     store.delete_faces(&collection, &[faces[1].face_id]).await.unwrap();
-    store.load_faces(collection.key, &mut |_, _| shown += 1).await.unwrap();
+    store.load_faces(collection.key, RowRange::ALL, &mut |_, _| shown += 1).await.unwrap();
     store.close().await;
     assert!(check(directory.path()).await.unwrap().damage.is_empty());
 }

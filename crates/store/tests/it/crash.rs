@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lookalike_store::{
-    Face, FaceFilter, Location, MAX_FACES_PER_USER, Sqlite, Store, VectorSource as _,
+    Face, FaceFilter, Location, MAX_FACES_PER_USER, RowRange, Sqlite, Store, VectorSource as _,
 };
 use sqlx::ConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -197,7 +197,10 @@ async fn check(location: &Location, reported: &Reported, round: u32) {
     let mut rows: Vec<i64> = faces.iter().map(|face| face.row).collect();
     rows.sort_unstable();
     let mut loaded = Vec::new();
-    store.load_faces(staff.key, &mut |row, vector| loaded.push((row, vector.len()))).await.unwrap();
+    store
+        .load_faces(staff.key, RowRange::ALL, &mut |row, vector| loaded.push((row, vector.len())))
+        .await
+        .unwrap();
     assert_eq!(
         loaded,
         rows.into_iter().map(|row| (row, 4)).collect::<Vec<_>>(),

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use lookalike_store::{FaceFilter, Location, Sqlite, Store, VectorSource as _};
+use lookalike_store::{FaceFilter, Location, RowRange, Sqlite, Store, VectorSource as _};
 
 use crate::contract::{image_of, tenant};
 
@@ -27,7 +27,10 @@ async fn a_folder_of_0_1_0_opens() {
         assert_eq!(store.tags(&owner, "staff").await.unwrap()["team"], "red");
         // The same images again are known, and their vectors are what they were.
         let mut vectors = Vec::new();
-        store.load_faces(staff.key, &mut |_, vector| vectors.push(vector.to_vec())).await.unwrap();
+        store
+            .load_faces(staff.key, RowRange::ALL, &mut |_, vector| vectors.push(vector.to_vec()))
+            .await
+            .unwrap();
         let images = ["one", "two", "three"].map(|image| image_of(&staff, image, Some(image), 4));
         let expected: Vec<_> =
             images.iter().flat_map(|image| &image.faces).map(|face| face.vector.clone()).collect();

@@ -43,6 +43,7 @@ export function System() {
       <${Pack} pack=${is.pack} />
       <div class="stack">
         <${Tenants} tenants=${is.tenants ?? []} />
+        <${Nodes} nodes=${is.nodes ?? []} />
         <${Keys} keys=${is.keys ?? []} />
         <${Settings} settings=${is.settings} />
       </div>
@@ -180,6 +181,32 @@ const Tenants = ({ tenants }) =>
         </table>
       </div>`
     }
+  </section>`;
+
+/** The servers that search for one another, where there are several. */
+const Nodes = ({ nodes }) =>
+  nodes.length > 0 &&
+  html`<section class="card" aria-label="Nodes">
+    <h2>Nodes</h2>
+    <div class="scroll" tabindex="0" role="region" aria-label="Table of nodes">
+      <table aria-label="Nodes">
+        <thead>
+          <tr>
+            <th scope="col">Address</th>
+            <th scope="col">State</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${nodes.map(
+            (node) =>
+              html`<tr key=${node.address}>
+                <td class="mono">${node.address}</td>
+                <td>${node.is_own ? "this one" : node.is_asked ? "is asked" : "does not answer"}</td>
+              </tr>`,
+          )}
+        </tbody>
+      </table>
+    </div>
   </section>`;
 
 /** Who may call, where signatures are verified. */

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use lookalike_store::{Change, ChangeSink, CollectionKey, FaceVector, Step, StoreError};
+use lookalike_store::{Change, ChangeSink, CollectionKey, FaceVector, RowRange, Step, StoreError};
 
 use super::{World, assert_fails, association, disassociation, ids, image_of};
 
@@ -103,10 +103,13 @@ pub async fn a_failed_write_is_not_heard(world: World) {
     assert_eq!(count.strong_count(), 0);
 }
 
-async fn load(
-    world: &World,
-    collection: CollectionKey,
-) -> (BTreeMap<i64, Vec<f32>>, BTreeMap<i64, Vec<Vec<f32>>>) {
+type Loaded = (BTreeMap<i64, Vec<f32>>, BTreeMap<i64, Vec<Vec<f32>>>);
+
+async fn load(world: &World, collection: CollectionKey) -> Loaded {
+    load_rows(world, collection, RowRange::ALL).await
+}
+
+async fn load_rows(world: &World, collection: CollectionKey, rows: RowRange) -> Loaded {
     let mut faces = BTreeMap::new();
     let mut last = i64::MIN;
     let mut visit_face = |row: i64, vector: &[f32]| {
@@ -114,11 +117,11 @@ async fn load(
         last = row;
         faces.insert(row, vector.to_vec());
     };
-    world.store.load_faces(collection, &mut visit_face).await.unwrap();
+    world.store.load_faces(collection, rows, &mut visit_face).await.unwrap();
     let mut users = BTreeMap::new();
     let mut visit_user =
         |user: i64, vectors: &[Vec<f32>]| assert_eq!(users.insert(user, vectors.to_vec()), None);
-    world.store.load_users(collection, &mut visit_user).await.unwrap();
+    world.store.load_users(collection, rows, &mut visit_user).await.unwrap();
     (faces, users)
 }
 
@@ -208,9 +211,24 @@ pub async fn loading_goes_page_by_page(world: World) {
     let (loaded, users) = load(&world, staff.key).await;
     let mut rows: Vec<i64> = faces.iter().map(|face| face.row).collect();
     rows.sort_unstable();
-    assert_eq!(loaded.into_keys().collect::<Vec<_>>(), rows);
+    assert_eq!(loaded.keys().copied().collect::<Vec<_>>(), rows);
     assert_eq!(users.len(), USERS * 2 / 3);
     assert!(users.values().all(|vectors| vectors.len() == 2));
+
+    let in_the_middle = *users.keys().nth(130).expect("a user");
+    for cut in [rows[0], rows[2500], in_the_middle] {
+        let (below, above) =
+            (RowRange { end: cut, ..RowRange::ALL }, RowRange { first: cut, ..RowRange::ALL });
+        let (mut all, mut all_users) = load_rows(&world, staff.key, below).await;
+        assert!(all.keys().chain(all_users.keys()).all(|row| below.contains(*row)));
+        let (rest, rest_users) = load_rows(&world, staff.key, above).await;
+        all.extend(rest);
+        all_users.extend(rest_users);
+        assert!(all == loaded && all_users == users, "two ranges are not the whole");
+    }
+    let vectors = world.store.user_vectors(staff.key, in_the_middle).await.unwrap();
+    assert_eq!(vectors, users[&in_the_middle]);
+    assert!(world.store.user_vectors(staff.key, i64::MAX - 1).await.unwrap().is_empty());
 }
 
 pub async fn loading_takes_turns_with_others(world: World) {
@@ -230,7 +248,7 @@ pub async fn loading_takes_turns_with_others(world: World) {
         });
         answered |= Some(&row) == rows.last() && read.is_finished();
     };
-    world.store.load_faces(staff.key, &mut visit).await.unwrap();
+    world.store.load_faces(staff.key, RowRange::ALL, &mut visit).await.unwrap();
     assert!(answered, "a read had to wait for the whole load");
     assert_eq!(asked.unwrap().await.unwrap().unwrap().face_count, 4500);
 }

@@ -1,6 +1,6 @@
 //! Collections.
 
-use lookalike_store::{Entity, StoreError};
+use lookalike_store::{Entity, RowRange, StoreError};
 
 use super::{World, all_faces, assert_fails, new_collection, tenant};
 
@@ -110,7 +110,7 @@ pub async fn a_deleted_collection_is_gone_and_its_name_free(mut world: World) {
         assert!(world.store.list_users(key, None, 10).await.unwrap().is_empty());
         world
             .store
-            .load_faces(key, &mut |row, _| panic!("face {row} is still there"))
+            .load_faces(key, RowRange::ALL, &mut |row, _| panic!("face {row} is still there"))
             .await
             .unwrap();
     }

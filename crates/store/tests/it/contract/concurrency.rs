@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use lookalike_store::{AssociateFaces, Entity, Quota, StoreError};
+use lookalike_store::{AssociateFaces, Entity, Quota, RowRange, StoreError};
 
 use super::{World, all_faces, assert_fails, association, ids, image_of, new_collection};
 
@@ -83,7 +83,7 @@ pub async fn a_caller_who_leaves_leaves_whole_writes(world: World) {
     assert_eq!(faces.len() as u64, world.look_up("staff").await.face_count);
     assert_eq!(faces.len() % 5, 1, "a call left a part of its faces");
     let mut loaded = 0;
-    world.store.load_faces(staff.key, &mut |_, _| loaded += 1).await.unwrap();
+    world.store.load_faces(staff.key, RowRange::ALL, &mut |_, _| loaded += 1).await.unwrap();
     assert_eq!(loaded, faces.len(), "a face without its vector, or the reverse");
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use lookalike_store::{
     AssociateFaces, AssociationFailure, Collection, DisassociationFailure, FaceDeletion,
-    FaceFilter, StoreError, User,
+    FaceFilter, RowRange, StoreError, User,
 };
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
@@ -320,7 +320,7 @@ async fn compare(world: &World, model: &Model) {
             );
         }
         let mut loaded = Vec::new();
-        world.store.load_faces(key, &mut |row, _| loaded.push(row)).await.unwrap();
+        world.store.load_faces(key, RowRange::ALL, &mut |row, _| loaded.push(row)).await.unwrap();
         let mut rows: Vec<i64> = faces.iter().map(|face| face.row).collect();
         rows.sort_unstable();
         assert_eq!(loaded, rows);

@@ -5,8 +5,8 @@ use std::slice::from_ref;
 use std::sync::Arc;
 
 use lookalike_store::{
-    BoundingBox, Change, ChangeSink, Entity, Export, Import, NewImport, PackId, Quota, Step,
-    StoreError, StoredFace, TransferRows, User,
+    BoundingBox, Change, ChangeSink, Entity, Export, Import, NewImport, PackId, Quota, RowRange,
+    Step, StoreError, StoredFace, TransferRows, User,
 };
 use uuid::Uuid;
 
@@ -124,6 +124,7 @@ pub async fn an_import_of_an_export_is_the_same_collection(mut world: World) {
             key: copy.key,
             name: "copy".into(),
             revision: copy.revision,
+            next_row: copy.next_row,
             ..old.clone()
         }
     );
@@ -181,7 +182,11 @@ pub async fn nobody_finds_an_unfinished_import(mut world: World) {
     assert_eq!(world.store.collection_by_key(import.key).await.unwrap(), None);
     assert_eq!(world.store.user(import.key, "ann").await.unwrap(), None);
     assert_eq!(world.store.face_vector(import.key, face(1, None).face_id).await.unwrap(), None);
-    world.store.load_faces(import.key, &mut |_, _| panic!("it was shown")).await.unwrap();
+    world
+        .store
+        .load_faces(import.key, RowRange::ALL, &mut |_, _| panic!("it was shown"))
+        .await
+        .unwrap();
     if world.keeps() {
         world.reopen().await;
         assert_eq!(names(&world).await, ["visitors"]);

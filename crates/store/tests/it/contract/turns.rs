@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use lookalike_store::{
     AssociateFaces, Association, ChangeSink, Collection, CollectionKey, DisassociateFaces,
     Disassociation, Export, Face, FaceDeletion, FaceFilter, FaceVector, FaceVisitor, Idempotency,
-    Import, IndexFaces, NewCollection, NewImport, Revision, Scope, Store, StoreResult, StoreSize,
-    Tenant, TenantTotals, Transfer, TransferRows, User, UserVisitor, VectorSource,
+    Import, IndexFaces, NewCollection, NewImport, Revision, RowRange, Scope, Store, StoreResult,
+    StoreSize, Tenant, TenantTotals, Transfer, TransferRows, User, UserVisitor, VectorSource,
 };
 use uuid::Uuid;
 
@@ -167,6 +167,14 @@ impl Store for Turns {
         self.next().user(collection, user_id).await
     }
 
+    async fn user_vectors(
+        &self,
+        collection: CollectionKey,
+        user: i64,
+    ) -> StoreResult<Vec<Vec<f32>>> {
+        self.next().user_vectors(collection, user).await
+    }
+
     async fn users_by_rows(
         &self,
         collection: CollectionKey,
@@ -201,17 +209,19 @@ impl VectorSource for Turns {
     async fn load_faces(
         &self,
         collection: CollectionKey,
+        rows: RowRange,
         visit: &mut FaceVisitor<'_>,
     ) -> StoreResult<Revision> {
-        self.next().load_faces(collection, visit).await
+        self.next().load_faces(collection, rows, visit).await
     }
 
     async fn load_users(
         &self,
         collection: CollectionKey,
+        rows: RowRange,
         visit: &mut UserVisitor<'_>,
     ) -> StoreResult<Revision> {
-        self.next().load_users(collection, visit).await
+        self.next().load_users(collection, rows, visit).await
     }
 }
 
