@@ -119,9 +119,10 @@ bench-memory: build $(CLIENTS) ## The worst images within control groups of 256,
 bench-transfer: build
 	$(PYTHON) benches/transfer.py
 
-soak: build $(RUNTIME) $(CLIENTS) ## 200 rounds of kill -9, 50,000 mutated images; takes an hour
+soak: build $(RUNTIME) $(CLIENTS) $(POSTGRES) ## 200 rounds of kill -9, a hunt for deadlocks, 50,000 mutated images; takes an hour
 	CRASH_ROUNDS=200 cargo test --locked -p lookalike-store --test it crash::
 	CRASH_ROUNDS=200 cargo test --locked --test it crash::
+	HUNT_TURNS=500 cargo test --locked -p lookalike-store --test it unreliable::clients
 	$(VENV)/bin/python tests/soak/mutated_images.py
 
 fuzz: ## Five minutes of each fuzz target; needs `cargo install cargo-fuzz` and a C++ compiler

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use lookalike_store::testing::{Server, server};
 use lookalike_store::{
-    Collection, Face, FaceFilter, Failure, NewCollection, NewImport, Postgres, Scope, Store,
-    StoreError, StoreResult, Tenant, Transfer as _, TransferRows,
+    Collection, Face, FaceFilter, Failure, Idempotency, NewCollection, NewImport, Postgres, Scope,
+    Store, StoreError, StoreResult, Tenant, Transfer as _, TransferRows,
 };
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection as _};
@@ -233,8 +234,9 @@ async fn replace(store: &Postgres, names: [&str; 2]) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn clients_of_overlapping_collections_never_lock_each_other_out() {
     const CLIENTS: usize = 64;
-    const TURNS: usize = 12;
     const NAMES: [&str; 4] = ["red", "green", "blue", "black"];
+    let stated = std::env::var("HUNT_TURNS").ok().and_then(|turns| turns.parse().ok());
+    let turns: usize = stated.unwrap_or(12);
     let database = Server::alone();
     let address = database.schema().await;
     let nodes = [open(&address).await, open(&address).await];
@@ -245,7 +247,7 @@ async fn clients_of_overlapping_collections_never_lock_each_other_out() {
     for client in 0..CLIENTS {
         let store = Arc::clone(&nodes[client % 2]);
         tasks.spawn(async move {
-            for turn in 0..TURNS {
+            for turn in 0..turns {
                 let name = NAMES[(client * 7 + turn) % NAMES.len()];
                 match (client, turn % 4) {
                     (0, 0) => drop(store.reset(&Scope::default()).await.expect("a reset")),
@@ -280,4 +282,40 @@ async fn clients_of_overlapping_collections_never_lock_each_other_out() {
         .await
         .expect("statistics");
     assert_eq!(deadlocks, 0);
+}
+
+/// Batches that hold tokens which the other one waits for, and wait for tokens that it holds: the
+/// database ends one of them, which is done again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn tokens_that_cross_are_each_taken_once() {
+    const TOKENS: usize = 24;
+    let address = server().schema().await;
+    let nodes = [open(&address).await, open(&address).await];
+    let red = nodes[0].create_collection(&ours(), new_collection("red")).await.expect("made");
+    let black = nodes[0].create_collection(&ours(), new_collection("black")).await.expect("made");
+    for round in 0..4 {
+        let create = async |number: usize, node: usize, collection: &Collection| {
+            let name = format!("{round} {number}");
+            let token = Idempotency {
+                tenant: ours(),
+                token: name.clone(),
+                request_hash: [u8::try_from(node).expect("one of two"); 32],
+            };
+            match nodes[node].create_user(collection, &name, Some(token)).await {
+                Ok(()) => true,
+                Err(StoreError::TokenMismatch(_)) => false,
+                Err(error) => panic!("{error:?}"),
+            }
+        };
+        let forth = join_all((0..TOKENS).map(|number| create(number, 0, &red)));
+        let back = join_all((0..TOKENS).rev().map(|number| create(number, 1, &black)));
+        let (forth, mut back) = tokio::join!(forth, back);
+        back.reverse();
+        for (number, taken) in forth.into_iter().zip(back).enumerate() {
+            assert!(taken.0 != taken.1, "token {number} of round {round}: {taken:?}");
+        }
+    }
+    let users = |collection: &Collection| nodes[1].list_users(collection.key, None, 1000);
+    let (red, black) = (users(&red).await.expect("a list"), users(&black).await.expect("a list"));
+    assert_eq!(red.len() + black.len(), 4 * TOKENS);
 }
