@@ -1,7 +1,9 @@
 # syntax=docker/dockerfile:1
 # docker build -t lookalike . && docker run -p 127.0.0.1:9340:9340 -v lookalike:/data lookalike
 
-FROM rust:1.95-bookworm AS chef
+FROM rust:1.95.0-bookworm AS chef
+# The image's own toolchain: rust-toolchain.toml would have rustfmt and clippy fetched beside it.
+ENV RUSTUP_TOOLCHAIN=1.95.0
 RUN cargo install --locked cargo-chef@0.1.78
 WORKDIR /src
 
