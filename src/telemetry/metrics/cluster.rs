@@ -26,21 +26,34 @@ pub enum SearchOutcome {
     Fallback,
 }
 
+impl SearchOutcome {
+    const ALL: [Self; 4] = [Self::Forwarded, Self::Answered, Self::Failed, Self::Fallback];
+
+    fn label(self) -> OutcomeLabel {
+        let outcome = match self {
+            Self::Forwarded => "forwarded",
+            Self::Answered => "answered",
+            Self::Failed => "failed",
+            Self::Fallback => "fallback",
+        };
+        OutcomeLabel { outcome }
+    }
+}
+
 impl ClusterMetrics {
     pub fn register(registry: &mut Registry) -> Self {
         let help = "Searches that nodes did for one another, or failed to do";
-        let searches = registered(registry, "lookalike_cluster_searches", help);
+        let searches: Family<OutcomeLabel, Counter> =
+            registered(registry, "lookalike_cluster_searches", help);
+        // All begin at zero, so that the first failure is a rise.
+        for outcome in SearchOutcome::ALL {
+            drop(searches.get_or_create(&outcome.label()));
+        }
         Self { searches }
     }
 
     /// Counts one.
     pub fn count(&self, outcome: SearchOutcome) {
-        let outcome = match outcome {
-            SearchOutcome::Forwarded => "forwarded",
-            SearchOutcome::Answered => "answered",
-            SearchOutcome::Failed => "failed",
-            SearchOutcome::Fallback => "fallback",
-        };
-        self.searches.get_or_create(&OutcomeLabel { outcome }).inc();
+        self.searches.get_or_create(&outcome.label()).inc();
     }
 }
