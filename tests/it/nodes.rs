@@ -171,27 +171,39 @@ async fn work(nodes: Vec<Client>, during: impl AsyncFnOnce()) -> HashSet<String>
     acknowledged
 }
 
-fn node(address: &str) -> Process {
-    Process::with(Path::new(address), &["--workers", "1"], &[])
+/// What lets nodes search for one another.
+const SHARING: [&str; 2] = ["--node-address", "http://127.0.0.1:0"];
+
+fn node(address: &str, options: &[&str]) -> Process {
+    Process::with(Path::new(address), &[&["--workers", "1"], options].concat(), &[])
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_node_takes_nothing_with_it() {
     let address = server().schema().await;
-    let (mut one, two) = (node(&address), node(&address));
+    let (mut one, two) = (node(&address, &[]), node(&address, &[]));
     let stays = Client::new(&two.url);
     let clients = vec![Client::new(&one.url), stays.clone()];
     let acknowledged = work(clients, async || one.kill()).await;
     check(&stays, &acknowledged).await;
-    let again = node(&address);
+    let again = node(&address, &[]);
     check(&Client::new(&again.url), &acknowledged).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_promoted_replica_takes_over() {
+    a_replica_is_promoted(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_promoted_replica_takes_over_for_nodes_that_search_for_one_another() {
+    a_replica_is_promoted(&SHARING).await;
+}
+
+async fn a_replica_is_promoted(options: &[&str]) {
     let database = Database::with_replica();
     let address = database.schema().await;
-    let nodes = [node(&address), node(&address)];
+    let nodes = [node(&address, options), node(&address, options)];
     let clients: Vec<Client> = nodes.iter().map(|node| Client::new(&node.url)).collect();
     let acknowledged = work(clients.clone(), async || {
         tokio::task::block_in_place(|| {
@@ -207,9 +219,18 @@ async fn a_promoted_replica_takes_over() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restored_backup_is_what_every_node_answers() {
+    a_backup_is_restored(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_backup_is_what_nodes_answer_that_search_for_one_another() {
+    a_backup_is_restored(&SHARING).await;
+}
+
+async fn a_backup_is_restored(options: &[&str]) {
     let database = Database::alone();
     let address = database.schema().await;
-    let options = ["--data", address.as_str(), "--workers", "1"];
+    let options = [&["--data", address.as_str(), "--workers", "1"], options].concat();
     let nodes = [TestServer::with(&options).await, TestServer::with(&options).await];
     let photos: Vec<Vec<u8>> = (0..4).map(|person| Photo::of(person, 0).jpeg()).collect();
     // After the restore a call may meet a connection that is gone: as an SDK, it tries again.
