@@ -8,6 +8,7 @@ import sys
 import tomllib
 
 import pytest
+import yaml
 from documents import PUBLIC_ADDRESS, blocks, documents
 from test_documents import NODE, RUN, snippets
 
@@ -49,6 +50,8 @@ def test_data_is_well_formed():
                 json.loads(block.text)
             elif block.language == "toml":
                 tomllib.loads(block.text)
+            elif block.language == "yaml":
+                yaml.safe_load(block.text)
             elif block.language == "ini":
                 configparser.ConfigParser(strict=False).read_string(block.text)
 
