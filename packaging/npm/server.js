@@ -77,11 +77,16 @@ function ready(child, command, log) {
       reject(new StartError(`the server ${command} cannot be run: ${ADVICE}`, { cause }));
     });
     const lines = createInterface({ input: child.stderr });
+    const find = (line) => {
+      const entry = line.startsWith("{") ? JSON.parse(line) : {};
+      if (entry.message !== "ready") return;
+      lines.off("line", find);
+      resolve(`http://${entry.address}`);
+    };
+    lines.on("line", find);
     lines.on("line", (line) => {
       log.push(line);
       if (log.length > KEPT_LINES) log.shift();
-      const entry = line.startsWith("{") ? JSON.parse(line) : {};
-      if (entry.message === "ready") resolve(`http://${entry.address}`);
     });
     lines.once("close", () => {
       reject(new StartError(`${command} did not start:\n${log.join("\n")}`));
