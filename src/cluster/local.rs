@@ -13,6 +13,9 @@ use lookalike_store::RowRange;
 const AT_ONCE: usize = 4;
 /// How long a small part may take to load before others are asked for it.
 const A_LITTLE: Duration = Duration::from_millis(200);
+/// How long one that is in memory may take, in case it has to be loaded again; less than the asking
+/// node waits, which takes a node that does not answer for gone.
+const SOON: Duration = Duration::from_secs(3);
 
 /// Searches these parts with what is in memory, or can be loaded with that patience; the rest is
 /// missing.
@@ -47,7 +50,12 @@ async fn search(
         Patience::None | Patience::Long => {}
     }
     let Question { revision, min_cosine, k, vector, .. } = question;
-    match gallery.search_part(part, *revision, vector, *min_cosine, *k).await {
+    let search = gallery.search_part(part, *revision, vector, *min_cosine, *k);
+    let searched = match patience {
+        Patience::Long => search.await,
+        Patience::None | Patience::Little => timeout(SOON, search).await.ok()?,
+    };
+    match searched {
         Ok(found) => Some(found),
         Err(error) => {
             // The node that was called searches itself, and meets the error if it lasts.

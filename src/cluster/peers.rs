@@ -20,7 +20,7 @@ use lookalike_store::RowRange;
 pub const PATH: &str = "/_lookalike/cluster/search";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
-/// For an answer from what is in memory.
+/// For an answer from what is in memory; more than the asked node takes for one.
 const ANSWER: Duration = Duration::from_secs(5);
 /// For one that may have to wait for a load.
 const LOAD: Duration = Duration::from_mins(1);

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use proptest::prelude::*;
@@ -9,8 +10,8 @@ use crate::cluster::wire::{Answer, AnswerBody, Patience, Question};
 use crate::gallery::{Found, Gallery, MemberKind};
 use lookalike_search::testing::scattered;
 use lookalike_store::{
-    Collection, CollectionKey, FaceVisitor, PackId, Revision, RowRange, StoreError, StoreResult,
-    UserVisitor, VectorSource,
+    Collection, CollectionKey, FaceVisitor, PackId, Revision, RowRange, Since, StoreError,
+    StoreResult, UserVisitor, VectorSource,
 };
 
 const KEY: CollectionKey = CollectionKey(7);
@@ -59,6 +60,16 @@ impl VectorSource for Shelf {
         _: &mut UserVisitor<'_>,
     ) -> StoreResult<Revision> {
         Err(StoreError::Closed)
+    }
+
+    /// Whoever asks what has changed waits for long.
+    async fn faces_since(
+        &self,
+        _: CollectionKey,
+        _: RowRange,
+        _: Revision,
+    ) -> StoreResult<Option<Since<Vec<f32>>>> {
+        std::future::pending().await
     }
 }
 
@@ -142,4 +153,24 @@ async fn what_is_not_in_memory_is_missing_where_nobody_waits() {
     gallery.forget_idle(keep, 2);
     let held = all.iter().map(|rows| gallery.is_loaded(question.part(*rows)));
     assert_eq!(held.collect::<Vec<_>>(), [true, true, false]);
+}
+
+/// A node that is slow answers before it is taken for gone.
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_takes_long_to_catch_up_is_missing_in_time() {
+    let shelf = Arc::new(Shelf(scattered(50, 32)));
+    let gallery = Gallery::new(Arc::clone(&shelf) as Arc<dyn VectorSource>, 1).unwrap();
+    let all = parts(51, 100);
+    let now = question(&shelf.0[20], 0.999, 5);
+    let later = Question { revision: Revision { version: 1, nonce: 1 }, ..now.clone() };
+    let answer = local::answer(&gallery, &now, all.clone(), Patience::Little).await;
+    assert_eq!(answer.found.hits[0].id, 21);
+    for patience in [Patience::Little, Patience::None] {
+        let began = tokio::time::Instant::now();
+        let answer = local::answer(&gallery, &later, all.clone(), patience).await;
+        assert_eq!(answer.missing, all, "{patience:?}");
+        assert!(began.elapsed() < Duration::from_secs(5), "{patience:?}: {:?}", began.elapsed());
+    }
+    let patient = local::answer(&gallery, &later, all, Patience::Long);
+    assert!(tokio::time::timeout(Duration::from_secs(50), patient).await.is_err());
 }
