@@ -1,5 +1,6 @@
 //! Two nodes over one PostgreSQL server, beside one SQLite folder: searches, writes to one
-//! collection, how soon the other node finds a face, and how long a failover keeps writes waiting.
+//! collection, how soon the other node finds a face, what it costs to ask another node, and how long a
+//! failover keeps writes waiting.
 //!
 //! `make bench-cluster` starts PostgreSQL with default durability in the system's temporary
 //! directory (set `TMPDIR` to measure another disk).
@@ -12,6 +13,7 @@
 )]
 
 mod node;
+mod sharing;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -52,6 +54,7 @@ fn main() {
         for node in [sqlite, one, two] {
             node.store.close().await;
         }
+        sharing::run(&server).await;
         outage().await;
     });
 }
