@@ -1,6 +1,7 @@
 //! Servers over one database that search for one another.
 
-use std::path::Path;
+mod churn;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +16,6 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::support::faces::Photo;
-use crate::support::process::Process;
 use crate::support::{Client, TestServer, bytes, options};
 
 const SHARING: [&str; 6] =
@@ -29,14 +29,13 @@ async fn node(address: &str) -> TestServer {
     TestServer::with(&[&["--data", address], &SHARING[..]].concat()).await
 }
 
-fn process(address: &str) -> Process {
-    Process::with(Path::new(address), &SHARING, &[])
+fn tenant() -> Tenant {
+    Tenant { account: "000000000000".to_owned(), region: "us-east-1".to_owned() }
 }
 
 /// Faces like none that a photo has, many of them alike, and users for some.
 async fn fill(store: &dyn Store, name: &str, count: usize) -> Vec<Face> {
-    let tenant = Tenant { account: "000000000000".to_owned(), region: "us-east-1".to_owned() };
-    let collection = store.collection(&tenant, name).await.expect("made before");
+    let collection = store.collection(&tenant(), name).await.expect("made before");
     let vectors = scattered(count / 3 + 1, 32);
     let mut faces = Vec::new();
     for image in 0..count.div_ceil(FACES_OF_IMAGE) {
@@ -216,33 +215,6 @@ async fn nodes_answer_as_one_that_has_all_in_memory() {
         until_nodes(node, 2).await;
     }
     compare(&reference, &[&one, &two], &all).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn nodes_that_hang_or_are_killed_cost_no_answer() {
-    let address = database().schema().await;
-    let reference = TestServer::with(&["--data", &address, "--workers", "1"]).await;
-    let [stays, hangs, mut dies] = [process(&address), process(&address), process(&address)];
-    let client = Client::new(&stays.url);
-    client.collection("large").await;
-    let faces = fill(&**reference.store(), "large", FACES).await;
-    let all = searches("large", &faces);
-    until_nodes(&client, 3).await;
-    for node in [&hangs, &dies] {
-        until_nodes(&Client::new(&node.url), 3).await;
-    }
-    compare(&reference, &[&client], &all).await;
-    hangs.signal("STOP");
-    compare(&reference, &[&client], &all).await;
-    hangs.signal("CONT");
-    until_nodes(&client, 3).await;
-    compare(&reference, &[&client, &Client::new(&hangs.url)], &all).await;
-    dies.kill();
-    let both = [&client, &Client::new(&hangs.url)];
-    compare(&reference, &both, &all).await;
-    let again = process(&address);
-    until_nodes(&client, 3).await;
-    compare(&reference, &[both[0], both[1], &Client::new(&again.url)], &all).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
