@@ -6,6 +6,7 @@ use tokio::sync::watch;
 
 use super::MemberKind;
 use super::Part;
+use super::fill::Fill;
 use super::index::{Edit, Index};
 use super::members::{Loaded, Member, Members};
 use super::progress::Progress;
@@ -46,26 +47,28 @@ impl Load {
     }
 
     /// Fills the index; none when the collection is gone.
-    async fn read(&self, source: &dyn VectorSource, index: &Index) -> StoreResult<Option<()>> {
+    async fn read(&self, source: &dyn VectorSource, index: &Arc<Index>) -> StoreResult<Option<()>> {
         let Part { collection, kind, rows } = self.part;
         let Some(described) = source.collection_by_key(collection).await? else { return Ok(None) };
         let mut progress = Progress::new(described, self.part);
+        let mut fill = Fill::new(Arc::clone(index));
         let shown = match kind {
             MemberKind::Faces => {
                 let mut visit = |row: i64, vector: &[f32]| {
-                    index.put(row, vector);
+                    fill.push(Edit::Put(row, vector.to_vec()));
                     progress.step();
                 };
                 source.load_faces(collection, rows, &mut visit).await?
             }
             MemberKind::Users => {
                 let mut visit = |user: i64, faces: &[Vec<f32>]| {
-                    index.apply(vec![Edit::user(user, faces)]);
+                    fill.push(Edit::user(user, faces));
                     progress.step();
                 };
                 source.load_users(collection, rows, &mut visit).await?
             }
         };
+        fill.finish().await;
         index.loaded(shown);
         progress.done();
         Ok(Some(()))

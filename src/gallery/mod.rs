@@ -9,6 +9,7 @@
 //! first brings the index to the state that its look-up of the collection has read. Where every
 //! write passes this process, all states are equal and that costs nothing.
 
+mod fill;
 mod index;
 mod load;
 mod members;

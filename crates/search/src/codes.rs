@@ -234,8 +234,15 @@ fn scale_of(vector: &[f32]) -> f32 {
 /// The codes of a vector; `scale` is not below that of [`scale_of`].
 fn quantise(vector: &[f32], scale: f32) -> impl Iterator<Item = i8> {
     vector.iter().map(move |value| {
-        if scale > 0.0 { (value / scale).round().clamp(-127.0, 127.0) as i8 } else { 0 }
+        if scale > 0.0 { nearest(value / scale).clamp(-127.0, 127.0) as i8 } else { 0 }
     })
+}
+
+/// The nearest integer of a number below 2²² in magnitude, without the call of a function that
+/// `round` is where processors may lack its instruction.
+fn nearest(value: f32) -> f32 {
+    const SHIFT: f32 = 12_582_912.0; // 1.5 · 2²³: the sum has no bits behind the point.
+    (value + SHIFT) - SHIFT
 }
 
 fn norm(values: impl Iterator<Item = f64>) -> f64 {

@@ -1,6 +1,9 @@
 //! Vectors, read in bulk to fill the search: page by page, so that others get their turn on the one
 //! connection of a memory database.
 
+use std::error::Error;
+use std::str::FromStr;
+
 use futures_util::TryStreamExt;
 use sqlx::{Row, SqlitePool};
 use uuid::Uuid;
@@ -12,12 +15,18 @@ use crate::rows::{CollectionKey, RowRange};
 use crate::{FaceVisitor, UserVisitor};
 
 /// Faces, or users with up to a hundred faces each, that are read at a time: some milliseconds.
-const PAGE_FACES: i64 = 4096;
+const PAGE_FACES: i64 = 1024;
 const PAGE_USERS: i64 = 128;
 
-const FACES: &str = "SELECT v.face, v.vector, v.checksum FROM vectors v
-    WHERE v.collection = ?1 AND v.face >= ?2 AND v.face < ?4 AND EXISTS (SELECT 1 FROM collections WHERE id = ?1 AND dropped = 0)
-    ORDER BY v.face LIMIT ?3";
+/// A page in one row: the driver hands every row from its thread to ours, which takes longer than
+/// the reading.
+const FACES: &str = "SELECT max(face) AS last, group_concat(face) AS faces,
+    group_concat(coalesce(checksum, '')) AS checksums, group_concat(length(vector)) AS lengths,
+    CAST(group_concat(vector, '') AS BLOB) AS vectors
+    FROM (SELECT v.face, v.vector, v.checksum FROM vectors v
+        WHERE v.collection = ?1 AND v.face >= ?2 AND v.face < ?4 AND EXISTS (SELECT 1 FROM collections WHERE id = ?1 AND dropped = 0)
+        ORDER BY v.face LIMIT ?3) page
+    HAVING count(*) > 0";
 
 const LAST_OF_PAGE: &str =
     "SELECT id FROM users INDEXED BY users_in_order WHERE collection = ? AND id >= ? AND id < ? ORDER BY id
@@ -50,6 +59,16 @@ pub(super) async fn face_vector(
         .transpose()
 }
 
+/// Lists of the same order, numbers as text between commas, vectors one behind the other.
+#[derive(sqlx::FromRow)]
+struct Page {
+    last: i64,
+    faces: String,
+    checksums: String,
+    lengths: String,
+    vectors: Vec<u8>,
+}
+
 pub(super) async fn faces(
     database: &SqlitePool,
     collection: CollectionKey,
@@ -58,19 +77,26 @@ pub(super) async fn faces(
 ) -> StoreResult<()> {
     let mut vector = Vec::new();
     loop {
-        let page = sqlx::query(FACES).bind(collection.0).bind(first).bind(PAGE_FACES).bind(end);
-        let mut rows = page.fetch(database);
-        let mut count = 0;
-        while let Some(row) = rows.try_next().await? {
-            let face = row.try_get(0)?;
-            decode_into(face, row.try_get(1)?, row.try_get(2)?, &mut vector)?;
-            (first, count) = (face + 1, count + 1);
+        let page = sqlx::query_as(FACES).bind(collection.0).bind(first).bind(PAGE_FACES).bind(end);
+        let Some(page): Option<Page> = page.fetch_optional(database).await? else {
+            return Ok(());
+        };
+        let mut rest = page.vectors.as_slice();
+        let terms = page.checksums.split(',').zip(page.lengths.split(','));
+        for (face, (checksum, length)) in page.faces.split(',').zip(terms) {
+            let (bytes, others) = rest.split_at(number(length)?);
+            rest = others;
+            let face = number(face)?;
+            decode_into(face, bytes, checksum.parse().ok(), &mut vector)?;
             visit(face, &vector);
         }
-        if count < PAGE_FACES {
-            return Ok(());
-        }
+        first = page.last + 1;
     }
+}
+
+/// A number of a list.
+fn number<N: FromStr<Err: Error + Send + Sync + 'static>>(text: &str) -> sqlx::Result<N> {
+    text.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))
 }
 
 pub(super) async fn users(

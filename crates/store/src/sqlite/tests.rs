@@ -239,10 +239,9 @@ async fn no_query_scans_a_table() {
         let plan: Vec<(i64, i64, i64, String)> =
             sqlx::query_as(explain).fetch_all(&store.readers).await.unwrap();
         for (_, _, _, step) in plan {
-            assert!(
-                !step.starts_with("SCAN") || step.contains("VIRTUAL TABLE"),
-                "{step} in {query}"
-            );
+            // `page` is a subquery of a limited number of rows.
+            let is_short = step.contains("VIRTUAL TABLE") || step == "SCAN page";
+            assert!(!step.starts_with("SCAN") || is_short, "{step} in {query}");
             // Of the rows asked for, or of the at most hundred faces of a user.
             let sorts_little =
                 query.contains("ORDER BY wanted.key") || query.contains("INDEXED BY faces_by_user");
