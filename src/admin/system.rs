@@ -82,7 +82,8 @@ struct Memory {
     resident: usize,
     /// The vectors of searched collections.
     search: usize,
-    /// Collections whose vectors are held, those of faces and those of users each by itself.
+    /// Collections, or parts of them, whose vectors are held: those of faces and those of users each by
+    /// itself.
     loaded_collections: usize,
 }
 

@@ -105,7 +105,7 @@ pub struct Gallery {
 /// Size of what is in memory.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct GallerySize {
-    /// Collections that are held, those of faces and those of users each by itself.
+    /// Collections, or parts of them, that are held: those of faces and those of users each by itself.
     pub collections: usize,
     /// Vectors in them.
     pub vectors: usize,

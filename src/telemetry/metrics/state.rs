@@ -66,7 +66,7 @@ impl StateMetrics {
             users: gauge("lookalike_users", "Users of all accounts"),
             loaded: gauge(
                 "lookalike_collections_loaded",
-                "Collections in memory, those of faces and of users each by itself",
+                "Collections or parts of them in memory, those of faces and of users each by itself",
             ),
             gallery: gauge("lookalike_gallery_bytes", "Memory of their vectors"),
             nodes: gauge("lookalike_cluster_nodes", "Nodes that search for one another"),
