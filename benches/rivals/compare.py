@@ -1,6 +1,6 @@
 """IndexFaces, SearchFacesByImage and DetectFaces beside what else a user would run, in one run and with the same photos.
 
-    make bench-rivals            or: python benches/rivals/compare.py --models FOLDER [--other NAME=URL ...] [--seconds 3] [--json FILE]
+    make bench-rivals            or: python benches/rivals/compare.py --models FOLDER [--other NAME=URL ...] [--seconds 3] [--json FILE]; charts.py draws what FILE has
 
 The script of an afternoon (afternoon.py) runs in this process, one photo after another; FOLDER holds its networks, yunet_n_dynamic.onnx and
 mobilefacenet.onnx. Each URL is another server that speaks the same API: the release before, say, or an emulator. Photos have one face of
@@ -40,6 +40,7 @@ from PIL import Image  # noqa: E402
 SIZES = {"640 px": (640, 480), "2 MP": (1920, 1080), "12 MP": (4000, 3000)}
 OPERATIONS = ("IndexFaces", "SearchFacesByImage", "DetectFaces")
 GALLERY, DIMENSIONS, TURNS = 50_000, 128, 5
+CLIENTS = (1, 2, 4, 8, 16)
 ACCOUNT = "000000000000"
 
 
@@ -127,7 +128,7 @@ def speaker(name: str, url: str) -> Contender:
 
         return client
 
-    return Contender(name, (1, 8), requests)
+    return Contender(name, CLIENTS, requests)
 
 
 def script(models: Path, vectors: np.ndarray) -> Contender:
@@ -170,7 +171,7 @@ def compare(contenders: list[Contender], seconds: float) -> list[dict]:
     for operation in OPERATIONS:
         for photo_name, size in SIZES.items():
             jpeg = photo(*size)
-            for clients in (1, 8):
+            for clients in CLIENTS:
                 able = {c.name: c.requests(operation, jpeg) for c in contenders if clients in c.clients}
                 turns: dict[str, list[tuple[float, float]]] = {name: [] for name, client in able.items() if client}
                 for _ in range(TURNS):
