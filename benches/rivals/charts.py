@@ -33,8 +33,9 @@ def throughput(axes: Axes, rows: list[dict]) -> None:
     clients = kinds(rows, "clients")
     axes.set_xscale("log", base=2)
     axes.set_xticks(clients, [str(count) for count in clients])
-    axes.set(xlabel="clients", ylabel="requests a second", ylim=(0, None))
-    axes.legend(fontsize=7)
+    # Room for the legend above the lines.
+    axes.set(xlabel="clients", ylabel="requests a second", ylim=(0, 1.5 * max(row["rate"] for row in rows)))
+    axes.legend(fontsize=7, ncols=len(kinds(rows, "who")), loc="upper left")
 
 
 def latency(axes: Axes, rows: list[dict]) -> None:

@@ -145,21 +145,24 @@ def script(models: Path, vectors: np.ndarray) -> Contender:
 def measure(client: Callable[[], Request], clients: int, seconds: float) -> tuple[float, float]:
     """Requests a second, and the median milliseconds of one."""
     times: list[float] = []
-    until = time.perf_counter() + seconds
+    began = threading.Barrier(clients + 1)
 
     def work() -> None:
         request, turn = client(), 0
         request(turn)
+        began.wait()
+        until = time.perf_counter() + seconds
         while time.perf_counter() < until:
             turn += 1
             started = time.perf_counter()
             request(turn)
             times.append(time.perf_counter() - started)
 
-    started = time.perf_counter()
     threads = [threading.Thread(target=work) for _ in range(clients)]
     for thread in threads:
         thread.start()
+    began.wait()
+    started = time.perf_counter()
     for thread in threads:
         thread.join()
     return len(times) / (time.perf_counter() - started), statistics.median(times or [0.0]) * 1000
