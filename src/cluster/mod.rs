@@ -200,6 +200,7 @@ impl Cluster {
         }
         missing
     }
+
     /// Asks a node, which may be this one.
     async fn ask(
         &self,

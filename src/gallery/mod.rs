@@ -2,12 +2,13 @@
 //!
 //! A collection's faces (or users), or a part of them, are loaded when they are first searched, and
 //! then stay in memory until the collection is deleted or others need the room. Changes that the
-//! store commits while they load are queued and applied after, in order: all that the load reads is read after the queue began, so each change
-//! is either in what was read or in the queue, or in both, and applying it twice does no harm.
+//! store commits while they load are queued and applied after, in order: all that the load reads is
+//! read after the queue began, so each change is either in what was read or in the queue, or in
+//! both, and applying it twice does no harm.
 //!
-//! Where several nodes write to one database, a load shows one state of the collection, and a search
-//! first brings the index to the state that its look-up of the collection has read. Where every
-//! write passes this process, all states are equal and that costs nothing.
+//! Where several nodes write to one database, a load shows one state of the collection, and a
+//! search first brings the index to the state that its look-up of the collection has read. Where
+//! every write passes this process, all states are equal and that costs nothing.
 
 mod fill;
 mod index;

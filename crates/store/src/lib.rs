@@ -92,9 +92,10 @@ pub trait VectorSource: Send + Sync {
     /// The collection of that key, with its counts; none when it was deleted.
     async fn collection_by_key(&self, key: CollectionKey) -> StoreResult<Option<Collection>>;
 
-    /// Shows the faces of these rows of a collection to `visit`, as row and unit vector, in ascending
-    /// order of row, and returns the state that was shown. Where every write passes this store, a change
-    /// that is committed meanwhile may be shown or not, each face by itself; sinks get it.
+    /// Shows the faces of these rows of a collection to `visit`, as row and unit vector, in
+    /// ascending order of row, and returns the state that was shown. Where every write passes this
+    /// store, a change that is committed meanwhile may be shown or not, each face by itself; sinks
+    /// get it.
     async fn load_faces(
         &self,
         collection: CollectionKey,
@@ -111,8 +112,9 @@ pub trait VectorSource: Send + Sync {
         visit: &mut UserVisitor<'_>,
     ) -> StoreResult<Revision>;
 
-    /// The faces of these rows that changed since a state, as they are now: the vector, or none for one that is
-    /// gone. None when that is not known, or so many that loading the collection is as quick.
+    /// The faces of these rows that changed since a state, as they are now: the vector, or none for
+    /// one that is gone. None when that is not known, or so many that loading the collection is as
+    /// quick.
     async fn faces_since(
         &self,
         _collection: CollectionKey,
