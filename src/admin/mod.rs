@@ -10,6 +10,7 @@ pub mod error;
 pub mod extract;
 mod faults;
 pub mod health;
+mod memory;
 mod metrics;
 mod page;
 mod requests;
@@ -81,6 +82,7 @@ fn public() -> OpenApiRouter<Arc<Admin>> {
 fn guarded() -> OpenApiRouter<Arc<Admin>> {
     OpenApiRouter::new()
         .routes(routes!(system::system))
+        .routes(routes!(memory::memory))
         .routes(routes!(reset::reset))
         .routes(routes!(requests::requests))
         .routes(routes!(requests::stream))

@@ -114,6 +114,17 @@ pub struct GallerySize {
     pub bytes: usize,
 }
 
+impl GallerySize {
+    fn of(ready: &[(Part, Arc<Index>)]) -> Self {
+        let arenas = || ready.iter().filter_map(|(_, index)| index.arena());
+        Self {
+            collections: ready.len(),
+            vectors: arenas().map(|arena| arena.len()).sum(),
+            bytes: arenas().map(|arena| arena.memory_bytes()).sum(),
+        }
+    }
+}
+
 impl Gallery {
     /// An empty gallery that loads from `source` and scans on `threads` threads of its own.
     pub fn new(source: Arc<dyn VectorSource>, threads: usize) -> std::io::Result<Self> {
@@ -184,13 +195,14 @@ impl Gallery {
 
     /// Size of what is in memory.
     pub fn size(&self) -> GallerySize {
-        let ready = self.members.ready();
-        let arenas = || ready.iter().filter_map(|(_, index)| index.arena());
-        GallerySize {
-            collections: ready.len(),
-            vectors: arenas().map(|arena| arena.len()).sum(),
-            bytes: arenas().map(|arena| arena.memory_bytes()).sum(),
-        }
+        GallerySize::of(&self.members.ready())
+    }
+
+    /// Size of what is in memory of the faces or the users of a collection.
+    pub fn size_of(&self, collection: CollectionKey, kind: MemberKind) -> GallerySize {
+        let mut ready = self.members.ready();
+        ready.retain(|(part, _)| part.collection == collection && part.kind == kind);
+        GallerySize::of(&ready)
     }
 
     /// Starts keeping up with other nodes while nobody searches.

@@ -70,6 +70,17 @@ go("a collection is exported to a file and imported from it", {}, async ({ page,
   await page.getByRole("link", { name: "copy" }).waitFor();
 });
 
+go("the list shows what a search has loaded", {}, async ({ page, account }) => {
+  const [FaceId] = await staff(page, account);
+  const list = page.getByRole("link", { name: "Collections", exact: true }).first();
+  const memory = page.getByRole("row", { name: /staff/ }).getByRole("cell").nth(3);
+  await list.click();
+  await memory.filter({ hasText: "–" }).waitFor();
+  await call(server, account, "SearchFaces", { CollectionId: "staff", FaceId });
+  await page.reload();
+  await memory.filter({ hasText: /^\d.* [kM]B$/ }).waitFor();
+});
+
 go(
   "an import over what is there is refused, unless that is to be replaced",
   { path: "collections", allowed: /409/ },

@@ -63,6 +63,27 @@ async fn the_system_counts_what_there_is_and_keeps_secrets() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_memory_of_a_collection_is_what_its_searches_have_loaded() {
+    let server = TestServer::start().await;
+    server.collection("staff").await;
+    let face = server.index_one("staff", &Photo::of(1, 0).jpeg()).await;
+    let of = |collection: &str| {
+        format!("/_lookalike/memory?account=000000000000&region=us-east-1&collection={collection}")
+    };
+    let (_, memory) = get(&server, &of("staff"), &[]).await;
+    assert_eq!(memory, json!({ "faces": null, "users": null }));
+
+    server.ok("SearchFaces", json!({ "CollectionId": "staff", "FaceId": face })).await;
+    let (status, memory) = get(&server, &of("staff"), &[]).await;
+    assert_eq!((status, &memory["faces"]["vectors"]), (200, &json!(1)), "{memory}");
+    assert!(memory["faces"]["bytes"].as_u64().is_some_and(|bytes| bytes > 0), "{memory}");
+    assert_eq!(memory["users"], Value::Null);
+
+    assert_eq!(get(&server, &of("nobody"), &[]).await.0, 404);
+    assert_eq!(get(&server, "/_lookalike/memory?collection=staff", &[]).await.0, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_verifies_needs_a_token() {
     let keys = keys();
     let credentials = ["--credentials", keys.path().to_str().unwrap()];

@@ -1,9 +1,9 @@
 // All collections of the account and region.
 
 import { html, useEffect, useState } from "../lib/html.js";
-import { query, save, system } from "../lib/admin.js";
+import { admin, query, save, system } from "../lib/admin.js";
 import { all, call } from "../lib/aws.js";
-import { count, date, plural } from "../lib/figures.js";
+import { bytes, count, date, plural } from "../lib/figures.js";
 import { account, go, href, lastCollection, region } from "../lib/state.js";
 import { Busy, Empty, Failure, Head, Icon, Segments } from "../parts/basics.js";
 import { Create, Delete, ImportFile, Tags } from "./collection-dialogs.js";
@@ -100,10 +100,18 @@ async function describe(id) {
     const tags = await call("ListTagsForResource", { ResourceArn: output.CollectionARN }).catch(
       () => null,
     );
-    return { id, ...output, tags: tags?.output.Tags ?? {} };
+    return { id, ...output, tags: tags?.output.Tags ?? {}, held: await held(id) };
   } catch (error) {
     return { id, error };
   }
+}
+
+/** Bytes of the vectors that searches of a collection have loaded, where the control plane answers. */
+async function held(collection) {
+  if (!system.value) return undefined;
+  const of = query({ account: account.value, region: region.value, collection });
+  const { faces, users } = await admin("GET", `memory?${of}`).catch(() => ({}));
+  return (faces?.bytes ?? 0) + (users?.bytes ?? 0);
 }
 
 const Table = ({ rows, onDialog, onExport }) =>
@@ -114,6 +122,7 @@ const Table = ({ rows, onDialog, onExport }) =>
           <th scope="col">Collection</th>
           <th scope="col" class="right">Faces</th>
           <th scope="col" class="right">Users</th>
+          ${onExport && html`<th scope="col" class="right">In memory</th>`}
           <th scope="col">Model version</th>
           <th scope="col">Created</th>
           <th scope="col">Tags</th>
@@ -129,6 +138,7 @@ const Table = ({ rows, onDialog, onExport }) =>
               </td>
               <td class="right">${count(row.FaceCount)}</td>
               <td class="right">${count(row.UserCount)}</td>
+              ${onExport && html`<td class="right">${row.held > 0 ? bytes(row.held) : "–"}</td>`}
               <td>
                 ${row.error ? html`<span class="tag bad">${row.error.code}</span>` : row.FaceModelVersion}
               </td>
