@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use http::{StatusCode, header};
+use http::{HeaderMap, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use reqwest::{Client, redirect};
 use thiserror::Error;
@@ -13,6 +13,7 @@ use tracing::{debug, info, warn};
 use super::membership::View;
 use super::seal::{self, Message, SEAL};
 use super::wire::{Answer, AnswerBody, Patience, Question, QuestionBody};
+use crate::telemetry::traces;
 use aws_json::causes;
 use lookalike_store::RowRange;
 
@@ -112,12 +113,15 @@ impl Peers {
         time: Duration,
     ) -> Result<Answer, Unanswered> {
         let asked = view.seal.of(Message::Question, &body);
+        let mut trace = HeaderMap::new();
+        traces::pass_on(&mut trace);
         let request = self
             .client
             .post(format!("{address}{PATH}"))
             .timeout(time)
             .header(header::CONTENT_TYPE, "application/json")
             .header(SEAL, seal::value(&asked))
+            .headers(trace)
             .body(body);
         let again = request.try_clone().expect("the body is in memory");
         let response = match request.send().await {

@@ -7,13 +7,14 @@ use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header};
+use tracing::Instrument as _;
 
 use super::seal::{self, Message, SEAL};
 use super::wire::{AnswerBody, QuestionBody};
 use super::{Cluster, Sharing, local};
 use crate::admin::Admin;
 use crate::admin::error::AdminError;
-use crate::telemetry::SearchOutcome;
+use crate::telemetry::{SearchOutcome, traces};
 
 /// The largest question.
 const MOST_BYTES: usize = 256 << 10;
@@ -34,7 +35,8 @@ pub async fn search(
     // Who has no seal is not read.
     let asked = seal::read(&headers).ok_or(AdminError::NotANode)?;
     let body = to_bytes(body, MOST_BYTES).await.map_err(AdminError::Body)?;
-    let (seal, body) = answer(cluster, sharing, &asked, &body).await?;
+    let answer = answer(cluster, sharing, &asked, &body);
+    let (seal, body) = answer.instrument(traces::of_search(&headers)).await?;
     let json = HeaderValue::from_static("application/json");
     Ok(([(header::CONTENT_TYPE, json), (SEAL, seal)], body).into_response())
 }

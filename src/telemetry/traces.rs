@@ -4,10 +4,11 @@
 use std::collections::HashMap;
 
 use aws_json::{Outcome, Record, Service as _};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use lookalike_vision::stage;
+use opentelemetry::KeyValue;
 use opentelemetry::propagation::TextMapPropagator as _;
 use opentelemetry::trace::TracerProvider as _;
-use opentelemetry::{Context, KeyValue};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
@@ -25,7 +26,7 @@ const TARGET: &str = "lookalike::trace";
 /// Either of them names a collector.
 const ENDPOINTS: [&str; 2] = ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"];
 /// The header of W3C's Trace Context.
-pub const TRACE_PARENT: &str = "traceparent";
+const TRACE_PARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Sends traces until it is shut down; none where no collector is named.
 #[derive(Debug, Default)]
@@ -85,11 +86,36 @@ pub fn of_call(record: &Record) -> Span {
         http.response.status_code = Empty,
         error.type = Empty,
     );
-    if let Some(parent) = parent(record).filter(|_| !span.is_disabled()) {
-        // Without the layer there is no trace, and nothing to set.
-        let _ = span.set_parent(parent);
-    }
+    place_below(&span, record.trace_parent.as_deref());
     span
+}
+
+/// The span of a search for another node, below that node's span; disabled where no traces are sent.
+pub fn of_search(headers: &HeaderMap) -> Span {
+    let span = debug_span!(
+        target: TARGET,
+        "node_search",
+        otel.name = "Lookalike/search",
+        otel.kind = "server",
+    );
+    place_below(&span, headers.get(&TRACE_PARENT).and_then(|header| header.to_str().ok()));
+    span
+}
+
+/// Places what another node does for the current span below it.
+pub fn pass_on(headers: &mut HeaderMap) {
+    let mut carrier = HashMap::new();
+    TraceContextPropagator::new().inject_context(&Span::current().context(), &mut carrier);
+    let header = carrier.get(TRACE_PARENT.as_str()).and_then(|header| header.parse().ok());
+    headers.extend(header.map(|header: HeaderValue| (TRACE_PARENT, header)));
+}
+
+fn place_below(span: &Span, trace_parent: Option<&str>) {
+    if let Some(header) = trace_parent.filter(|_| !span.is_disabled()) {
+        let carrier = HashMap::from([(TRACE_PARENT.to_string(), header.to_owned())]);
+        // Without the layer there is no trace, and nothing to set.
+        let _ = span.set_parent(TraceContextPropagator::new().extract(&carrier));
+    }
 }
 
 /// Notes how a call ended.
@@ -102,12 +128,6 @@ pub fn end(outcome: &Outcome<'_>) {
     if outcome.status.is_server_error() {
         span.record("otel.status_code", "ERROR");
     }
-}
-
-fn parent(record: &Record) -> Option<Context> {
-    let header = record.trace_parent.clone()?;
-    let carrier = HashMap::from([(TRACE_PARENT.to_owned(), header)]);
-    Some(TraceContextPropagator::new().extract(&carrier))
 }
 
 /// The id of the trace that a caller's header names, if it is sound.
@@ -125,7 +145,40 @@ pub fn trace_id(trace_parent: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use opentelemetry::trace::TraceContextExt as _;
+    use tracing::subscriber::with_default;
+    use tracing_subscriber::Registry;
+    use tracing_subscriber::layer::SubscriberExt as _;
+
     use super::*;
+
+    #[test]
+    fn a_trace_follows_a_search_to_another_node() {
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        let traces = Traces(Some(SdkTracerProvider::default()));
+        let headers = with_default(Registry::default().with(traces.layer()), || {
+            let call = debug_span!(target: TARGET, "call");
+            place_below(&call, Some(&format!("00-{id}-00f067aa0ba902b7-01")));
+            let mut headers = HeaderMap::new();
+            call.in_scope(|| pass_on(&mut headers));
+            headers
+        });
+        let asked = headers[TRACE_PARENT].to_str().unwrap();
+        assert_eq!(trace_id(asked), Some(id));
+        assert!(!asked.contains("00f067aa0ba902b7"), "the search is below the call: {asked}");
+        with_default(Registry::default().with(traces.layer()), || {
+            let context = of_search(&headers).context();
+            assert_eq!(context.span().span_context().trace_id().to_string(), id);
+        });
+    }
+
+    #[test]
+    fn without_traces_nothing_is_passed_on() {
+        let mut headers = HeaderMap::new();
+        with_default(Registry::default(), || of_search(&headers).in_scope(|| ()));
+        pass_on(&mut headers);
+        assert!(headers.is_empty(), "{headers:?}");
+    }
 
     #[test]
     fn only_sound_headers_name_a_trace() {
