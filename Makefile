@@ -23,7 +23,7 @@ PACKAGER := $(CACHE)/packaging/.complete
     test-recipe test-models screenshots lint lint-console doc check licenses models clean \
     bench bench-parts bench-index-faces bench-recognition bench-engine bench-scale bench-side-by-side \
     bench-connections bench-overload bench-transfer bench-cluster bench-rivals bench-hostile \
-    bench-memory soak fuzz
+    bench-memory instructions soak fuzz
 
 help: ## List what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -82,6 +82,9 @@ bench: ## Run the benchmarks and print their figures; fails where one misses its
 
 bench-parts: $(RUNTIME)
 	cargo bench --locked --bench decode --bench detect --bench index --bench scan --bench telemetry
+
+instructions: ## Count the instructions of hot paths with valgrind; ARGS=--write renews the table
+	$(PYTHON) tools/instructions.py $(ARGS)
 
 bench-index-faces: build $(CLIENTS)
 	$(VENV)/bin/python benches/index_faces.py
