@@ -118,8 +118,7 @@ impl App {
         let gallery = Gallery::new(store.clone(), threads).map_err(StartError::Threads)?;
         let packs = Arc::new(packs.await??);
         packs.unload_idle();
-        let workers = packs.served().workers();
-        let plan = MemoryPlan::measure(limit, config.api.search_memory, workers);
+        let plan = MemoryPlan::measure(limit, config.api.search_memory, packs.served());
         let gallery = Arc::new(gallery.with_memory_limit(plan.search));
         let inference = Arc::clone(&packs);
         gallery.yield_to(move || inference.served().load_now().busy);

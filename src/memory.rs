@@ -10,7 +10,7 @@ use tracing::{info, warn};
 
 use crate::objects::MAX_S3_IMAGE;
 use lookalike_vision::image::LIGHT_IMAGE;
-use lookalike_vision::runtime;
+use lookalike_vision::{Vision, runtime};
 
 const MIB: usize = 1 << 20;
 /// What is assumed where the system states nothing.
@@ -36,7 +36,7 @@ const PIXELS: (usize, usize) = (64 * MIB, 1 << 30);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryPlan {
     limit: usize,
-    /// What the process held when it was measured.
+    /// What the process held when it was measured, and what its networks may still take.
     resident: usize,
     /// What requests cannot share.
     fixed: usize,
@@ -69,10 +69,11 @@ impl MemoryPlan {
     }
 
     /// Measures, and logs the plan. `search` is that of `--search-memory`. To be called when the
-    /// networks are loaded.
-    pub fn measure(limit: usize, search: Option<ByteSize>, workers: usize) -> Self {
+    /// networks of the start are loaded.
+    pub fn measure(limit: usize, search: Option<ByteSize>, vision: &Vision) -> Self {
         let resident = resident();
-        let plan = Self::new(limit, resident, search.map(|size| bytes(size.as_u64())), workers);
+        let search = search.map(|size| bytes(size.as_u64()));
+        let plan = Self::new(limit, resident + vision.bytes_to_load(), search, vision.workers());
         let mib = |bytes: usize| bytes / MIB;
         info!(
             limit_mb = mib(plan.limit),

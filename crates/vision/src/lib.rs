@@ -27,6 +27,7 @@ mod pose;
 pub mod quality;
 pub mod runtime;
 mod session;
+mod spare;
 pub mod stage;
 #[cfg(test)]
 pub(crate) mod testing;

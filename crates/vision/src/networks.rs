@@ -32,6 +32,12 @@ impl ModelBytes {
             analyzer: pack.analyzer.as_ref().map(|spec| pack.read(&spec.crop.model)).transpose()?,
         })
     }
+
+    /// All bytes together.
+    pub fn size(&self) -> usize {
+        let optional = [&self.verifier, &self.analyzer].into_iter().flatten();
+        self.detector.len() + self.embedder.len() + optional.map(Vec::len).sum::<usize>()
+    }
 }
 
 /// Detections that the verifier looks at, the surest: more than an answer may hold, so that a crowd

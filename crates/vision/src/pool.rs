@@ -12,13 +12,16 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 use tracing::Span;
 
-use super::networks::ModelBytes;
+use super::spare::{LoadNetworks, Spare};
 use super::{Networks, Pack, VisionError, runtime, stage};
+
+/// Sets of networks that are loaded at the start; the others, when as many jobs run at once.
+const LOADED_AT_START: usize = 2;
 
 /// How many threads infer, and how many jobs may wait for one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct VisionOptions {
-    /// Worker threads, each with one session per network; at least one.
+    /// Worker threads, each with one session per network while it runs a job; at least one.
     pub workers: usize,
     /// Jobs that wait beyond those being run; at least one.
     pub queue: usize,
@@ -73,6 +76,8 @@ struct Jobs {
 
 struct Pool {
     pack: Arc<Pack>,
+    /// Memory of one worker's networks in bytes, about.
+    set_bytes: usize,
     queue: usize,
     load: Arc<Jobs>,
     jobs: Option<SyncSender<Job>>,
@@ -80,8 +85,8 @@ struct Pool {
 }
 
 impl Vision {
-    /// Loads and warms the networks on every worker, all workers at once, and returns when the last
-    /// is ready.
+    /// Loads and warms the networks for the first workers, all at once, and returns when the last is
+    /// ready.
     pub fn load(pack: Pack, options: VisionOptions) -> Result<Self, VisionError> {
         Self::load_with(pack, options, Networks::load)
     }
@@ -89,40 +94,27 @@ impl Vision {
     fn load_with(
         pack: Pack,
         options: VisionOptions,
-        load: fn(&Arc<Pack>, &ModelBytes) -> Result<Networks, VisionError>,
+        load: LoadNetworks,
     ) -> Result<Self, VisionError> {
-        let bytes = Arc::new(ModelBytes::read(&pack)?);
-        let pack = Arc::new(pack);
+        let (pack, count) = (Arc::new(pack), options.workers.max(1));
+        let spare = Arc::new(Spare::load(&pack, count.min(LOADED_AT_START), load)?);
         let (jobs, waiting) = mpsc::sync_channel(options.queue.max(1));
         let waiting = Arc::new(Mutex::new(waiting));
-        let (ready, loaded) = mpsc::channel();
-        let workers = (0..options.workers.max(1))
-            .map(|index| {
-                let (pack, bytes, waiting, ready) =
-                    (Arc::clone(&pack), Arc::clone(&bytes), Arc::clone(&waiting), ready.clone());
-                thread::Builder::new().name(format!("vision-{index}")).spawn(move || {
-                    // A worker that fell silent would leave a server with fewer of them, or none.
-                    let networks = catch_unwind(AssertUnwindSafe(|| load(&pack, &bytes)))
-                        .unwrap_or_else(|panic| Err(VisionError::Panicked(describe(&*panic))));
-                    drop(bytes);
-                    match networks {
-                        Ok(networks) => {
-                            let _ = ready.send(Ok(()));
-                            drop(ready);
-                            work(networks, &waiting);
-                        }
-                        Err(error) => drop(ready.send(Err(error))),
-                    }
-                })
-            })
-            .collect::<Result<Vec<_>, _>>()?;
-        drop(ready);
-        // Built before the answers are read, so that an error stops and joins the workers that did
-        // load.
         let queue = options.queue.max(1);
-        let pool = Pool { pack, queue, load: Arc::default(), jobs: Some(jobs), workers };
-        let answers: Vec<_> = loaded.iter().collect();
-        answers.into_iter().collect::<Result<(), _>>()?;
+        // Made first, so that an error stops and joins the threads that there are.
+        let mut pool = Pool {
+            pack,
+            set_bytes: spare.set_bytes,
+            queue,
+            load: Arc::default(),
+            jobs: Some(jobs),
+            workers: Vec::new(),
+        };
+        for index in 0..count {
+            let (spare, waiting) = (Arc::clone(&spare), Arc::clone(&waiting));
+            let builder = thread::Builder::new().name(format!("vision-{index}"));
+            pool.workers.push(builder.spawn(move || work(&spare, &waiting))?);
+        }
         runtime::trim_memory();
         Ok(Self { pool: Arc::new(pool) })
     }
@@ -134,6 +126,12 @@ impl Vision {
     /// How many worker threads there are.
     pub fn workers(&self) -> usize {
         self.pool.workers.len()
+    }
+
+    /// Memory that networks will take which are loaded when more workers are busy than at the start,
+    /// in bytes; an estimate.
+    pub fn bytes_to_load(&self) -> usize {
+        self.workers().saturating_sub(LOADED_AT_START) * self.pool.set_bytes
     }
 
     /// What the workers are at.
@@ -187,17 +185,17 @@ impl Vision {
 }
 
 /// A worker's life: one job after another until every [`Vision`] is gone.
-fn work(mut networks: Networks, waiting: &Mutex<Receiver<Job>>) {
+fn work(spare: &Spare, waiting: &Mutex<Receiver<Job>>) {
     loop {
         let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        match next {
-            Ok(job) => job(&mut networks),
-            Err(_) => return,
-        }
+        let Ok(job) = next else { return };
+        let mut networks = spare.take();
+        job(&mut networks);
+        spare.put(networks);
     }
 }
 
-fn describe(panic: &(dyn Any + Send)) -> String {
+pub(crate) fn describe(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "panic without a message".to_owned())
