@@ -9,8 +9,9 @@ from importlib import import_module
 
 STEPS = {
     "prepare": ("recipe.prepare", "detect, align and cache every face, once"),
-    "train-embedder": ("recipe.embedder.train", "train the embedder"),
     "embed-clean": ("recipe.embedder.targets", "the teacher's vectors of the clean faces"),
+    "train-blocks": ("recipe.embedder.blocks", "train the embedder's blocks, each by itself"),
+    "train-embedder": ("recipe.embedder.train", "train the embedder whole"),
     "look": ("recipe.detector.photographs", "let the teacher look at photographs several times"),
     "mine": ("recipe.detector.mine", "find what the pack's detector wrongly takes for faces"),
     "train-detector": ("recipe.detector.train", "train the detector"),

@@ -28,17 +28,26 @@ class Run:
     The schedule follows the clock, so that one command fits a slow machine and a fast one.
     """
 
-    def __init__(self, model: nn.Module, path: Path, minutes: float, peak: float, decay: float):
+    def __init__(
+        self,
+        model: nn.Module,
+        path: Path,
+        minutes: float,
+        peak: float,
+        decay: float,
+        muon: bool = True,
+    ):
         self.model, self.path, self.total, self.peak = model, path, minutes * 60, peak
         self.averaged = AveragedModel(
             model, multi_avg_fn=get_ema_multi_avg_fn(0.998), use_buffers=True
         )
-        kernels = [w for w in model.parameters() if w.ndim == 4]
-        others = [w for w in model.parameters() if w.ndim != 4]
+        kernels = [w for w in model.parameters() if muon and w.ndim == 4]
+        others = [w for w in model.parameters() if not (muon and w.ndim == 4)]
         self.optimizers: list[torch.optim.Optimizer] = [
-            Muon(kernels, peak, weight_decay=decay),
-            torch.optim.AdamW(others, peak, weight_decay=decay),
+            torch.optim.AdamW(others, peak, weight_decay=decay)
         ]
+        if kernels:
+            self.optimizers.insert(0, Muon(kernels, peak, weight_decay=decay))
         self.seconds, self.step, self.loss = 0.0, 0, 0.0
         if path.exists():
             saved = torch.load(path)

@@ -267,3 +267,11 @@ def draw(rng: Rng) -> Damage:
         paint=lambda face, rng: second.paint(first.paint(face, rng), rng),
         place=lambda rng: geometry.compose(second.place(rng), first.place(rng)),
     )
+
+
+def view(wide: np.ndarray, damage: Damage | None, spoiled: float, rng: Rng) -> np.ndarray:
+    """A view [112, 112, 3] of a wide crop; `spoiled` is the chance of a common photo's damage."""
+    crop = views.jittered(wide, rng, None if damage is None else damage.place(rng))
+    if rng.random() < spoiled:
+        crop = views.damaged(crop, rng)
+    return crop if damage is None else damage.paint(crop, rng)

@@ -31,11 +31,10 @@ def features(model: Embedder, crops: np.ndarray) -> np.ndarray:
     return torch.cat(parts).numpy()
 
 
-def widened(model: Embedder, width: int) -> Layer:
-    """The trained last layer over `width` features; it reads only the first of them."""
-    weight = model.linear.weight.detach().numpy().astype(np.float64)
-    spare = np.zeros((len(weight), width - weight.shape[1]))
-    return np.hstack([weight, spare]), model.linear.bias.detach().numpy().astype(np.float64)
+def layer_of(model: Embedder) -> Layer:
+    """The trained last layer."""
+    weight, bias = (w.detach().numpy().astype(np.float64) for w in model.linear.parameters())
+    return weight, bias
 
 
 def solve(seen: np.ndarray, targets: np.ndarray, groups: np.ndarray, trained: Layer) -> Layer:

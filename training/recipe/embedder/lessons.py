@@ -5,6 +5,7 @@ Some views suffer one damage alike, as the photos of one camera do; some show no
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -56,6 +57,17 @@ def towards_person(targets: np.ndarray, identity: np.ndarray, known: np.ndarray)
     return moved / np.linalg.norm(moved, axis=1, keepdims=True)
 
 
+def chances(faces: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The probability with which each cached face is drawn; 0 for held-out ones."""
+    trains = (faces["split"] == data.TRAIN) & (faces["score"] > CERTAIN)
+    masks = faces["source"] == data.SOURCE_IDS["masks"]
+    trains &= ~(masks & np.char.startswith(faces["name"], "with_mask"))  # nobody saw them clean
+    weight = trains.astype(float)
+    for name, more in SHARES.items():
+        weight[faces["source"] == data.SOURCE_IDS[name]] *= more
+    return weight / weight.sum()
+
+
 class Lessons:
     """Numbered lessons over the training faces; each face comes once before any comes again."""
 
@@ -64,24 +76,15 @@ class Lessons:
         trains = faces["split"] == data.TRAIN
         self.wides = np.load(data.WORK / "crops.npy", mmap_mode="r")
         self.targets = towards_person(np.load(TARGETS), faces["identity"], trains)
-        chances = (trains & (faces["score"] > CERTAIN)).astype(float)
-        for name, more in SHARES.items():
-            chances[faces["source"] == data.SOURCE_IDS[name]] *= more
-        masks = faces["source"] == data.SOURCE_IDS["masks"]
-        chances[np.char.startswith(faces["name"], "with_mask") & masks] = 0  # nobody saw them clean
-        chances /= chances.sum()
-        used, rng = int((chances > 0).sum()), np.random.default_rng(77)
-        self.order = rng.choice(len(chances), used, replace=False, p=chances)
+        drawn = chances(faces)
+        used, rng = int((drawn > 0).sum()), np.random.default_rng(77)
+        self.order = rng.choice(len(drawn), used, replace=False, p=drawn)
         nonfaces = np.load(NONFACES)
         self.nonfaces = nonfaces["crops"][nonfaces["split"] == data.TRAIN]
 
     def view(self, row: int, damage: damages.Damage | None, rng: np.random.Generator) -> np.ndarray:
         """One view of a cached face."""
-        placed = None if damage is None else damage.place(rng)
-        crop = views.jittered(self.wides[row], rng, placed)
-        if rng.random() < (0.6 if damage is None else 0.3):
-            crop = views.damaged(crop, rng)
-        return crop if damage is None else damage.paint(crop, rng)
+        return damages.view(self.wides[row], damage, 0.6 if damage is None else 0.3, rng)
 
     def nonface(self, row: int, rng: np.random.Generator) -> np.ndarray:
         """One view of a crop without a face."""

@@ -2,9 +2,9 @@
 
 Weights have 7 bits, per output channel: products of 8-bit activations then stay within the 16 bits
 in which processors without VNNI add them up, so that every x86 processor gives the same vectors.
-What little time goes into stays in floating point: the convolutions before the first stage's
-blocks, those on the last map, sums and linear layers. The last layer is fit again, by least
-squares, so that it undoes what the rounding before it does on average.
+What little time goes into stays in floating point: the first convolution, those on the last map,
+and linear layers. The last layer is fit again, by least squares, so that it undoes what the
+rounding before it does on average.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from recipe.embedder import views
 
 RANGED, FITTED, BATCH = 512, 6000, 32
 """Training faces that set the ranges of the activations, and that fit the last layer."""
-EXACT = ("/stem/", "/stages.0/stages.0.0/", "/head/", "/gather/")
+EXACT = ("/blocks.0/first/", "/head/", "/gather/")
 """Parts of the network whose convolutions are not rounded: most noise for the time they take."""
 RIDGE = 1.0
 """Pull towards the layer as it was, in units of the mean variance of a feature."""
@@ -71,7 +71,7 @@ def rounded(source: Path, path: Path) -> None:
             path,
             Crops(name, RANGED),
             quant_format=QuantFormat.QDQ,
-            op_types_to_quantize=["Conv"],
+            op_types_to_quantize=["Conv", "Relu"],
             nodes_to_exclude=[name for name in names if name.startswith(EXACT)],
             per_channel=True,
             reduce_range=True,

@@ -35,7 +35,7 @@ def studied(model: Embedder, count: int) -> tuple[np.ndarray, np.ndarray, np.nda
 
 def rated(model: Embedder, seen: np.ndarray, targets: np.ndarray, groups: np.ndarray) -> Rated:
     """The embedder with the last layer and the quality that fit the views."""
-    trained = last_layer.widened(model, seen.shape[1])
+    trained = last_layer.layer_of(model)
     layer = last_layer.averaged(last_layer.solve(seen, targets, groups, trained), trained)
     cosine = quality.wanted(seen, targets, groups, layer)
     network = Rated(model)
@@ -56,7 +56,7 @@ def execute(options: argparse.Namespace) -> None:
     """Look at the views, fit both, and keep the network."""
     cv2.setNumThreads(1)
     torch.set_num_threads(options.threads)
-    model = onnx_export.averaged_weights(CHECKPOINT, Embedder(), "embedder.")
+    model = onnx_export.averaged_weights(CHECKPOINT, Embedder())
     network = rated(model, *studied(model, options.lessons))
     torch.save(network.state_dict(), SOLVED)
     print(f"solve-embedder: {SOLVED}")

@@ -14,14 +14,22 @@ from recipe.common import data, onnx_runtime
 
 MEAN = np.array([0.485, 0.456, 0.406], np.float32) * 255
 STD = np.array([0.229, 0.224, 0.225], np.float32) * 255
+BLOCKS = [
+    *[(f"/features/features.{block}/", (64, 28, 28)) for block in range(5)],
+    *[(f"/features/features.{block}/", (128, 14, 14)) for block in range(5, 12)],
+    *[(f"/features/features.{block}/", (128, 7, 7)) for block in range(12, 15)],
+]
+NOT_RESIDUAL = (0, 5, 12)
+"""Blocks that change the size or the number of channels: nothing is added to their input."""
 MAPS = {
-    "/features/features.4/Add_output_0": (64, 28, 28),
-    "/features/features.11/Add_output_0": (128, 14, 14),
-    "/features/features.14/Add_output_0": (128, 7, 7),
+    **{
+        name + ("conv/conv.2/Conv_output_0" if block in NOT_RESIDUAL else "Add_output_0"): shape
+        for block, (name, shape) in enumerate(BLOCKS)
+    },
     "/conv2/conv2.2/Clip_output_0": (512, 7, 7),
     "/gdconv/depthwise/Conv_output_0": (512, 1, 1),
 }
-"""Inner maps by name, with their shapes: the ends of the stages, the head, and its gathering."""
+"""Inner maps by name, with their shapes: the ends of the blocks, the head, and its gathering."""
 
 
 @cache

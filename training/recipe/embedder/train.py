@@ -1,47 +1,36 @@
-"""Train the embedder on the teacher's inner maps, stage by stage, and its embeddings.
+"""Train the embedder: every view of a face aims at the teacher's vector of the clean, upright one.
 
-The maps are what makes few photos go far: each of their places is a lesson of its own. The run
-resumes from its checkpoint.
+The run begins with the blocks of `recipe train-blocks`. At first the teacher's inner maps of each
+view count as much as the embedding, in the end little. It resumes from its checkpoint.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from recipe.common import data
+from recipe.common import data, onnx_export
 from recipe.common.loop import Run
-from recipe.embedder import teacher, verification, views
-from recipe.embedder.bank import STEP, Bank
-from recipe.embedder.model import Embedder
+from recipe.embedder import morphs, teacher, verification, views
+from recipe.embedder.maps import Maps
+from recipe.embedder.model import Embedder, pooled
 
 CHECKPOINT = data.WORK / "embedder.pt"
-SHARES = (0.25, 0.5, 0.75, 0.75, 1.0)
-"""How much each of the teacher's maps counts."""
-
-
-class Pupil(nn.Module):
-    """The embedder with a linear view of each of its maps, which stands for the teacher's map."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.embedder, eye = Embedder(), torch.zeros(1, 3, 112, 112)
-        widths = [m.shape[1] for m in self.embedder.eval().maps(eye)]
-        shapes = teacher.MAPS.values()
-        self.views = nn.ModuleList(
-            nn.Conv2d(width, shape[0], 1) for width, shape in zip(widths, shapes)
-        )
-
-    def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Embeddings [N, 128] and this network's version of the teacher's maps."""
-        maps = self.embedder.maps(x)
-        return self.embedder.linear(maps[-1].flatten(1)), [
-            view(m) for view, m in zip(self.views, maps)
-        ]
+BLOCKS = data.WORK / "embedder-blocks.pt"
+"""Where `recipe train-blocks` leaves the blocks."""
+PAIRS = 5.0
+"""Weight of the differences of the similarities of pairs, beside 1 of the cosine."""
+FIRST_MAPS, LAST_MAPS = 0.18, 0.03
+"""Weight of the maps at the beginning and at the end."""
+SOLVED, RIDGE, LENGTH = 60, 0.02, 8.0
+"""Batches from which the last layer is solved at the start, the pull of its weights towards zero,
+and the length of its vectors."""
 
 
 def scaled(crops: np.ndarray) -> Tensor:
@@ -50,29 +39,46 @@ def scaled(crops: np.ndarray) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
-def distance(student: Tensor, target: Tensor) -> Tensor:
-    """How far student and teacher differ: face by face, and in their similarities of pairs."""
-    student = functional.normalize(student.float())
-    each = 1 - (student * target).sum(1).mean()
-    pairs = (student @ student.T - target @ target.T).square().mean()
-    return each + 5 * pairs
+def distance(embedding: Tensor, batch: dict[str, Tensor]) -> Tensor:
+    """How far views and targets differ: each by itself, and the similarities of undamaged ones."""
+    target, weight = batch["targets"], batch["weights"]
+    embedding = functional.normalize(embedding)
+    each = (weight * (1 - (embedding * target).sum(1))).sum() / weight.sum()
+    mine, theirs = embedding[weight == 1], target[weight == 1]
+    return each + PAIRS * (mine @ mine.T - theirs @ theirs.T).square().mean()
 
 
-def map_distance(mine: list[Tensor], steps: list[Tensor]) -> Tensor:
-    """Weighted mean squared differences of the maps, in standard deviations."""
-    parts = [(m.float() - s * STEP).square().mean() for m, s in zip(mine, steps)]
-    return sum(share * part for share, part in zip(SHARES, parts))
+def map_distance(mine: list[Tensor], maps: Maps, wanted: list[Tensor], weight: Tensor) -> Tensor:
+    """Squared differences of the maps, each in its variance, summed."""
+    parts = [
+        (weight[:, None, None, None] * (m - w).square() / variance).mean()
+        for m, w, variance in zip(mine, wanted, maps.variance)
+    ]
+    return torch.stack(parts).sum()
+
+
+@torch.no_grad()
+def solve_last_layer(model: Embedder, batches: Iterator[dict[str, Tensor]]) -> None:
+    """Ridge regression from the features of some batches to their targets."""
+    some = [
+        (model.features(scaled(batch["views"].numpy())), batch["targets"])
+        for batch in islice(batches, SOLVED)
+    ]
+    seen, targets = (torch.cat(part).double() for part in zip(*some))
+    inputs = torch.cat([seen, torch.ones(len(seen), 1)], 1)
+    moment = inputs.T @ inputs
+    moment += RIDGE * moment.diagonal().mean() * torch.eye(len(moment))
+    solution = LENGTH * torch.linalg.solve(moment, inputs.T @ targets)
+    model.linear.weight.copy_(solution[:-1].T)
+    model.linear.bias.copy_(solution[-1])
 
 
 @torch.no_grad()
 def embed(model: Embedder, crops: np.ndarray) -> np.ndarray:
     """Unit embeddings of aligned uint8 crops by the network under training."""
-    out = []
-    for start in range(0, len(crops), 128):
-        with torch.autocast("cpu", torch.bfloat16):
-            y = model(scaled(crops[start : start + 128]))
-        out.append(functional.normalize(y.float()))
-    return torch.cat(out).numpy()
+    starts = range(0, len(crops), 128)
+    parts = [model(scaled(crops[start : start + 128])) for start in starts]
+    return functional.normalize(torch.cat(parts)).numpy()
 
 
 class Judge:
@@ -82,7 +88,7 @@ class Judge:
         teach = teacher.Teacher(32)
         self.crops, identities = verification.held_out()
         self.index, self.same = verification.pairs(identities)
-        self.target = teach(self.crops)
+        self.target = morphs.clean(teach, self.crops)
         self.reference = verification.accuracy(self.target, self.index, self.same)
         faces = np.load(data.WORK / "faces.npz")
         clear = np.flatnonzero(
@@ -90,7 +96,7 @@ class Judge:
         )
         wides = np.load(data.WORK / "crops.npy", mmap_mode="r")
         self.clear = np.stack([views.aligned(wides[row]) for row in clear])
-        self.clear_target = teach(self.clear)
+        self.clear_target = morphs.clean(teach, self.clear)
 
     def __call__(self, model: Embedder) -> str:
         """One line on how the network does now."""
@@ -108,35 +114,31 @@ class Judge:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("--minutes", type=float, default=95)
-    parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--minutes", type=float, default=75)
+    parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--judge-every", type=int, default=600, help="steps")
+    parser.add_argument("--judge-every", type=int, default=400, help="steps")
 
 
 def execute(options: argparse.Namespace) -> None:
     """Train for a given time."""
-    bank = Bank()
-    bank.start(seed=int(CHECKPOINT.exists() and CHECKPOINT.stat().st_mtime))
+    resumes = CHECKPOINT.exists()
+    batches = morphs.stream(int(resumes and CHECKPOINT.stat().st_mtime))
     judge = Judge()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    model = Pupil().train().to(memory_format=torch.channels_last)
-    run = Run(model, CHECKPOINT, options.minutes, options.rate, decay=0.05)
-    rng = np.random.default_rng([7, run.step])
-    for _ in run.steps():
-        rows = bank.take(options.batch, rng)
-        target, steps = (
-            torch.from_numpy(bank.targets[rows]),
-            [torch.from_numpy(m[rows]) for m in bank.maps],
-        )
-        with torch.autocast("cpu", torch.bfloat16):
-            y, maps = model(scaled(bank.views[rows]))
-        run.learn(distance(y, target) + map_distance(maps, steps))
+    model = Embedder().to(memory_format=torch.channels_last)
+    maps = Maps(batches, model.blocks)
+    if not resumes:
+        onnx_export.averaged_weights(BLOCKS, model)
+        solve_last_layer(model, batches)
+    run = Run(model.train(), CHECKPOINT, options.minutes, options.rate, decay=1e-4, muon=False)
+    for share in run.steps():
+        batch = next(batches)
+        mine, wanted = model.maps(scaled(batch["views"].numpy())), maps.look(batch)
+        importance = FIRST_MAPS + (LAST_MAPS - FIRST_MAPS) * share
+        of_maps = map_distance(mine, maps, wanted, batch["weights"])
+        run.learn(distance(model.linear(pooled(mine)), batch) + importance * of_maps)
         if run.step % options.judge_every == 0:
-            print(
-                f" step {run.step}, {bank.written[0]} rows: {judge(run.averaged.module.embedder)}",
-                flush=True,
-            )
-    print(f" step {run.step}: {judge(run.averaged.module.embedder)}")
+            print(f" step {run.step}: {judge(run.averaged.module)}", flush=True)
+    print(f" step {run.step}: {judge(run.averaged.module)}")

@@ -40,33 +40,20 @@ def jittered(wide: np.ndarray, rng: Rng, placed: np.ndarray | None = None) -> np
     return cv2.warpAffine(wide, matrix, (SIDE, SIDE))
 
 
-def smooth_field(rng: Rng, cells: int, amplitude: float) -> np.ndarray:
-    """A smooth random field [112, 112] of about the given amplitude."""
+def smooth_field(rng: Rng, cells: int, amplitude: float, side: int = SIDE) -> np.ndarray:
+    """A smooth random field [side, side] of about the given amplitude."""
     coarse = rng.normal(0, amplitude, (cells, cells)).astype(np.float32)
-    return cv2.resize(coarse, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    return cv2.resize(coarse, (side, side), interpolation=cv2.INTER_CUBIC)
 
 
 def mixed(first: np.ndarray, second: np.ndarray, rng: Rng) -> np.ndarray:
-    """A face between two faces: an even blend, or parts of each with soft borders."""
+    """A square crop between two: an even blend, or parts of each with soft borders."""
     if rng.random() < 0.5:
         weight: np.ndarray | float = rng.uniform(0.25, 0.75)
     else:
-        field = smooth_field(rng, int(rng.integers(2, 5)), 1.5)
+        field = smooth_field(rng, int(rng.integers(2, 5)), 1.5, len(first))
         weight = (1 / (1 + np.exp(-3 * field)))[:, :, None]
     return (first * weight + second * (1 - weight)).astype(np.uint8)
-
-
-def warped(face: np.ndarray, rng: Rng) -> np.ndarray:
-    """A face of another shape: a smooth displacement of a few pixels."""
-    x, y = np.meshgrid(np.arange(SIDE, dtype=np.float32), np.arange(SIDE, dtype=np.float32))
-    cells = int(rng.integers(3, 6))
-    return cv2.remap(
-        face,
-        x + smooth_field(rng, cells, 2.5),
-        y + smooth_field(rng, cells, 2.5),
-        cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
 
 
 def masked(face: np.ndarray, rng: Rng) -> np.ndarray:
@@ -108,15 +95,3 @@ def damaged(face: np.ndarray, rng: Rng) -> np.ndarray:
         quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(15, 90))]
         face = cv2.imdecode(cv2.imencode(".jpg", face, quality)[1], cv2.IMREAD_COLOR)
     return face
-
-
-def view(first: np.ndarray, second: np.ndarray, rng: Rng) -> np.ndarray:
-    """One random view [112, 112, 3] of the first wide crop, now and then mixed with another."""
-    face = jittered(first, rng)
-    if rng.random() < 0.45:
-        face = mixed(face, jittered(second, rng), rng)
-    if rng.random() < 0.25:
-        face = warped(face, rng)
-    if rng.random() < 0.06:
-        face = masked(face, rng)
-    return damaged(face, rng)

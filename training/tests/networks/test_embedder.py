@@ -1,4 +1,4 @@
-"""The embedder's bank of views, shapes and export."""
+"""The embedder's shapes, lessons and export."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from randomized import randomized
+from torch.nn import functional
 
 from recipe.common import onnx_export
-from recipe.embedder import export, teacher, train
-from recipe.embedder.bank import Bank
+from recipe.embedder import blocks, export, teacher, train, views
+from recipe.embedder.maps import Maps, variance
 from recipe.embedder.model import Embedder, Rated
 
 
@@ -22,18 +23,53 @@ def test_the_exported_embedder_matches_pytorch(tmp_path: Path) -> None:
     assert (tmp_path / "e.onnx").stat().st_size < 14e6
 
 
-def test_the_bank_keeps_the_newest_rows() -> None:
-    bank = Bank(rows=5)
-    for first in (0, 3):
-        numbers = np.arange(first, first + 3)
-        crops = np.broadcast_to(numbers[:, None, None, None], (3, 112, 112, 3))
-        maps = [np.zeros((3, *shape), np.int8) for shape in teacher.MAPS.values()]
-        bank.put(crops, np.repeat(numbers[:, None], 128, 1), maps)
-    assert bank.count == 5 and bank.take(20, np.random.default_rng(0)).max() < 5
-    assert bank.views[:, 0, 0, 0].tolist() == bank.targets[:, 0].tolist() == [5, 1, 2, 3, 4]
-
-
-def test_the_pupil_has_maps_of_the_teachers_shapes() -> None:
-    embedding, maps = train.Pupil().eval()(torch.zeros(2, 3, 112, 112))
-    assert embedding.shape == (2, 128)
+def test_the_blocks_end_where_the_teachers_do() -> None:
+    maps = Embedder().eval().maps(torch.zeros(2, 3, 112, 112))
     assert [tuple(m.shape[1:]) for m in maps] == list(teacher.MAPS.values())
+
+
+def test_a_network_that_looks_like_the_teacher_leaves_nothing_open() -> None:
+    model = randomized(Embedder())
+    pixels = torch.rand(2, 3, 112, 112) * 2 - 1
+    with torch.no_grad():
+        ends = model.maps(pixels)
+        maps = Maps.__new__(Maps)
+        maps.adds = [block.adds for block in model.blocks]
+        maps.variance = [variance((end,)) for end in ends]
+        maps.variance_of_change = [variance((change,)) for change in maps.changes(ends)]
+        left = blocks.losses(model, maps, pixels, ends)
+        assert max(left) < 1e-8 and len(left) == len(teacher.MAPS)
+        weight = torch.ones(2)
+        assert train.map_distance(ends, maps, ends, weight) == 0
+        moved = [end + variance.sqrt() for end, variance in zip(ends, maps.variance)]
+        distance = train.map_distance(moved, maps, ends, weight)
+    assert abs(distance.item() - len(ends)) < 1e-3
+
+
+def test_the_distance_of_embeddings_is_none_where_they_are_right() -> None:
+    targets = functional.normalize(torch.randn(6, 128))
+    batch = {"targets": targets, "weights": torch.tensor([1, 0.3, 1, 1, 0.3, 1])}
+    assert train.distance(7 * targets, batch) < 1e-6
+    assert train.distance(targets.flip(0), batch) > 0.5
+
+
+def test_the_last_layer_is_solved() -> None:
+    model = randomized(Embedder())
+    aim = torch.randn(128, 1024) / 32
+    batches = []
+    with torch.no_grad():
+        for _ in range(6):
+            crops = torch.randint(0, 256, (16, 112, 112, 3), dtype=torch.uint8)
+            seen = model.features(train.scaled(crops.numpy()))
+            batches.append({"views": crops, "targets": seen @ aim.T})
+        train.solve_last_layer(model, iter(batches))
+        mine = model(train.scaled(batches[0]["views"].numpy()))
+    cosine = functional.cosine_similarity(mine, batches[0]["targets"])
+    assert cosine.min() > 0.9
+
+
+def test_a_face_between_two_has_parts_of_both() -> None:
+    dark, light = (np.full((192, 192, 3), value, np.uint8) for value in (10, 210))
+    for seed in range(4):
+        between = views.mixed(dark, light, np.random.default_rng(seed))
+        assert between.shape == dark.shape and 20 < between.mean() < 200

@@ -1,0 +1,55 @@
+"""The teacher's inner maps of views, and how far the student's are from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from recipe.embedder import morphs, teacher
+
+MEASURED = 6
+"""Batches whose maps set the scale."""
+LEAST = 0.02
+"""Least variance of a channel, as a share of the map's mean square: nearly silent ones would count
+for more than all others."""
+
+
+def tensor(map_: np.ndarray) -> Tensor:
+    """A map [N, C, H, W] with its channels last in memory, as the convolutions like it."""
+    return torch.from_numpy(map_).contiguous(memory_format=torch.channels_last)
+
+
+class Maps:
+    """Looks at views as the teacher does."""
+
+    def __init__(self, batches: Iterator[dict[str, Tensor]], blocks: nn.ModuleList):
+        self.teach = teacher.Teacher(morphs.FACES * morphs.VIEWS)
+        self.adds = [block.adds for block in blocks]
+        some = [self.look(batch) for batch in islice(batches, MEASURED)]
+        self.variance = [variance(parts) for parts in zip(*some)]
+        changes = [self.changes(maps) for maps in some]
+        self.variance_of_change = [variance(parts) for parts in zip(*changes)]
+
+    def look(self, batch: dict[str, Tensor]) -> list[Tensor]:
+        """The ends of the blocks, the head and its gathering."""
+        return [tensor(map_) for map_ in self.teach.look(batch["views"].numpy())[1]]
+
+    def changes(self, maps: list[Tensor]) -> list[Tensor]:
+        """What each block adds to the map before it, or puts in its place."""
+        ends = maps[: len(self.adds)]
+        return [
+            end - before if adds else end
+            for adds, before, end in zip(self.adds, [ends[0], *ends], ends)
+        ]
+
+
+def variance(parts: tuple[Tensor, ...]) -> Tensor:
+    """The variance [1, C, 1, 1] of each channel."""
+    whole = torch.cat(parts)
+    square = whole.square().mean((0, 2, 3), keepdim=True)
+    spread = square - whole.mean((0, 2, 3), keepdim=True).square()
+    return spread.clamp(min=LEAST * square.mean().item())
