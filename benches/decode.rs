@@ -41,7 +41,7 @@ fn decoding(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A camera's JPEG: quality 85, colour at half resolution.
+/// A camera's JPEG: quality 85, color at half resolution.
 fn jpeg(picture: &RgbImage, progressive: bool) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut encoder = Encoder::new(&mut bytes, 85);

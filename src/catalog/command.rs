@@ -43,7 +43,7 @@ pub enum ModelsCommand {
         #[command(flatten)]
         folder: Folder,
     },
-    /// Fetch a pack of the catalogue; a download that was cut off goes on where it stopped.
+    /// Fetch a pack of the catalog; a download that was cut off goes on where it stopped.
     Pull {
         /// A pack as `lookalike models list` names it.
         name: String,
@@ -65,18 +65,18 @@ pub enum ModelsCommand {
 /// Why a command on packs failed.
 #[derive(Debug, Error)]
 pub enum CatalogError {
-    #[error("no pack {name:?} in the catalogue, which has: {known}; any other pack goes into a folder of its own under {}", models.display())]
+    #[error("no pack {name:?} in the catalog, which has: {known}; any other pack goes into a folder of its own under {}", models.display())]
     Unknown { name: String, known: String, models: PathBuf },
     #[error("no pack {name:?} in {}; `lookalike models list` shows what is there", listed(folders))]
     Absent { name: String, folders: Vec<PathBuf> },
-    #[error("no packs in {}; `lookalike models pull NAME` fetches one of the catalogue", listed(.0))]
+    #[error("no packs in {}; `lookalike models pull NAME` fetches one of the catalog", listed(.0))]
     Empty(Vec<PathBuf>),
     #[error("{source}\nWithout a way to the network: pull --from a mirror, or put the file at {} by hand and pull again", target.display())]
     Download { source: DownloadError, target: PathBuf },
     #[error("cannot write {}: {source}", path.display())]
     File { path: PathBuf, source: io::Error },
     #[error(
-        "damaged packs: {failed} of {checked}; `lookalike models pull NAME` repairs one of the catalogue"
+        "damaged packs: {failed} of {checked}; `lookalike models pull NAME` repairs one of the catalog"
     )]
     Damaged { failed: usize, checked: usize },
     #[error("cannot write the output: {0}")]

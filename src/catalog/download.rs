@@ -29,11 +29,11 @@ pub enum DownloadError {
     #[error("{url} was cut off after {received} of {size} bytes; pull again to fetch the rest")]
     Cut { url: String, received: u64, size: u64 },
     #[error(
-        "{url} has {offered} bytes, but the catalogue says {size}: it is another file, or an error page; nothing of it was kept"
+        "{url} has {offered} bytes, but the catalog says {size}: it is another file, or an error page; nothing of it was kept"
     )]
     Size { url: String, offered: u64, size: u64 },
     #[error(
-        "{url} has SHA-256 {found}, but the catalogue says {expected}: it was changed or damaged on the way; the download was deleted"
+        "{url} has SHA-256 {found}, but the catalog says {expected}: it was changed or damaged on the way; the download was deleted"
     )]
     Digest { url: String, expected: String, found: String },
     #[error("cannot write {}: {source}", path.display())]

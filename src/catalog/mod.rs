@@ -1,4 +1,4 @@
-//! The catalogue of packs that can be fetched: `lookalike models`.
+//! The catalog of packs that can be fetched: `lookalike models`.
 
 mod command;
 mod download;
@@ -16,10 +16,10 @@ use toml::{Table, Value};
 pub use self::command::{CatalogError, ModelsCommand, run};
 pub use self::download::DownloadError;
 
-/// The catalogue that this version knows.
+/// The catalog that this version knows.
 static CATALOG: LazyLock<Vec<Entry>> = LazyLock::new(|| {
     let catalog: Catalog = toml::from_str(include_str!("../../models/catalog.toml"))
-        .expect("a test reads the catalogue");
+        .expect("a test reads the catalog");
     catalog.pack
 });
 
@@ -29,7 +29,7 @@ struct Catalog {
     pack: Vec<Entry>,
 }
 
-/// A pack of the catalogue.
+/// A pack of the catalog.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {

@@ -124,7 +124,7 @@ impl Bench {
         let url = format!("http://{}/mirror/", listener.local_addr().expect("an address"));
         tokio::spawn(async move { axum::serve(listener, router).await });
 
-        let mut entry = Entry::find("mobilefacenet").expect("a pack of the catalogue").clone();
+        let mut entry = Entry::find("mobilefacenet").expect("a pack of the catalog").clone();
         entry.name = "sample".to_owned();
         for (network, bytes) in
             [(&mut entry.detector, detector()), (&mut entry.embedder, embedder())]
@@ -239,7 +239,7 @@ async fn a_wrong_file_is_never_kept() {
 
     let pointer = Bench::with(Manner::OtherSize).await;
     let failure = pointer.failure().await;
-    assert!(failure.contains("has 42 bytes, but the catalogue says 300000"), "{failure}");
+    assert!(failure.contains("has 42 bytes, but the catalog says 300000"), "{failure}");
     pointer.assert_unusable();
     assert_eq!(pointer.asked().len(), 1, "another attempt would not help");
 }
@@ -254,7 +254,7 @@ async fn a_damaged_file_is_fetched_again() {
         verify(&[bench.models.path().into()], Some("sample"), &mut output).expect_err("damage");
     assert_eq!(
         error.to_string(),
-        "damaged packs: 1 of 1; `lookalike models pull NAME` repairs one of the catalogue"
+        "damaged packs: 1 of 1; `lookalike models pull NAME` repairs one of the catalog"
     );
     assert!(String::from_utf8(output).expect("text").starts_with("sample: "));
     bench.pull().await.expect("a repaired pack");
@@ -300,7 +300,7 @@ async fn pulls_at_the_same_time_do_not_mix() {
 }
 
 #[test]
-fn the_catalogue_is_sound() {
+fn the_catalog_is_sound() {
     for entry in CATALOG.iter() {
         assert!(entry.accuracy.contains_key("measured"), "{} says who measured", entry.name);
         for network in entry.networks() {
@@ -364,7 +364,7 @@ async fn a_list_shows_what_is_here_and_what_is_not() {
 }
 
 #[test]
-fn a_pack_that_is_not_the_catalogues_does_not_pass_for_it() {
+fn a_pack_that_is_not_the_catalogs_does_not_pass_for_it() {
     let models = tempfile::tempdir().expect("a folder");
     let folder = models.path().join("mobilefacenet");
     std::fs::create_dir(&folder).expect("a folder");
@@ -377,7 +377,7 @@ fn a_pack_that_is_not_the_catalogues_does_not_pass_for_it() {
     let mut output = Vec::new();
     verify(&[models.path().into()], Some("mobilefacenet"), &mut output).expect_err("a forged pack");
     let text = String::from_utf8(output).expect("text");
-    assert_eq!(text, "mobilefacenet: detector.onnx is not the file of the catalogue\n");
+    assert_eq!(text, "mobilefacenet: detector.onnx is not the file of the catalog\n");
     assert!(matches!(
         verify(&[models.path().into()], Some("../x"), &mut Vec::new()),
         Err(CatalogError::Absent { .. })

@@ -34,7 +34,7 @@ pub(super) fn verify(
     if failed > 0 { Err(CatalogError::Damaged { failed, checked: packs.len() }) } else { Ok(()) }
 }
 
-/// Files against `pack.toml`, and `pack.toml` against the catalogue: whoever can change a file can
+/// Files against `pack.toml`, and `pack.toml` against the catalog: whoever can change a file can
 /// change its digest too.
 fn verify_pack(folder: &Path, entry: Option<&Entry>) -> Result<(), String> {
     let pack = Pack::open(folder).map_err(|error: PackError| error.to_string())?;
@@ -44,7 +44,7 @@ fn verify_pack(folder: &Path, entry: Option<&Entry>) -> Result<(), String> {
         entry.networks().iter().any(|network| network.sha256.eq_ignore_ascii_case(sha256))
     };
     match pack.models().find(|model| !known(&model.sha256)) {
-        Some(model) => Err(format!("{} is not the file of the catalogue", model.file.display())),
+        Some(model) => Err(format!("{} is not the file of the catalog", model.file.display())),
         None => Ok(()),
     }
 }

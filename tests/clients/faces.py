@@ -1,6 +1,6 @@
 """Faces of people who do not exist, drawn from tests/fixtures/eigenfaces.png.
 
-The sheet holds 8 by 8 tiles of 96 pixels: the mean face in red, green and blue, then sixty principal components of brightness, one grey
+The sheet holds 8 by 8 tiles of 96 pixels: the mean face in red, green and blue, then sixty principal components of brightness, one gray
 level a step around 128 (Turk and Pentland, "Eigenfaces for Recognition", 1991). A person is a random point in that space; pictures of one
 person lie close together. tests/it/support/faces.rs draws the same people.
 """

@@ -28,18 +28,18 @@ async fn every_kind_of_png_and_jpeg_is_read() {
     let server = TestServer::start().await;
     let photo = DynamicImage::ImageRgb8(Photo::of(2, 0).0);
     for (kind, image) in [
-        ("8-bit colour", png(&photo)),
-        ("16-bit colour", png(&photo.to_rgb16().into())),
+        ("8-bit color", png(&photo)),
+        ("16-bit color", png(&photo.to_rgb16().into())),
         ("alpha", png(&photo.to_rgba8().into())),
         ("16-bit alpha", png(&photo.to_rgba16().into())),
-        ("grey", png(&photo.to_luma8().into())),
-        ("16-bit grey with alpha", png(&photo.to_luma_alpha16().into())),
+        ("gray", png(&photo.to_luma8().into())),
+        ("16-bit gray with alpha", png(&photo.to_luma_alpha16().into())),
         ("JPEG", Photo::of(2, 0).jpeg()),
-        ("grey JPEG", {
+        ("gray JPEG", {
             let mut bytes = Vec::new();
-            let grey = photo.to_luma8();
+            let gray = photo.to_luma8();
             JpegEncoder::new(&mut bytes)
-                .write_image(&grey, grey.width(), grey.height(), image::ExtendedColorType::L8)
+                .write_image(&gray, gray.width(), gray.height(), image::ExtendedColorType::L8)
                 .unwrap();
             bytes
         }),

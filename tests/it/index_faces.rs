@@ -46,9 +46,9 @@ async fn a_face_is_indexed_with_its_default_members() {
     assert_eq!(types, ["eyeLeft", "eyeRight", "mouthLeft", "mouthRight", "nose"]);
     // The face fills the middle of the picture.
     let bounds = &detail["BoundingBox"];
-    let centre = bounds["Left"].as_f64().unwrap() + bounds["Width"].as_f64().unwrap() / 2.0;
+    let center = bounds["Left"].as_f64().unwrap() + bounds["Width"].as_f64().unwrap() / 2.0;
     assert!(
-        (0.4..0.6).contains(&centre) && (0.2..0.8).contains(&bounds["Width"].as_f64().unwrap()),
+        (0.4..0.6).contains(&center) && (0.2..0.8).contains(&bounds["Width"].as_f64().unwrap()),
         "{bounds}"
     );
     assert!(face["Confidence"].as_f64().unwrap() > 90.0);

@@ -47,8 +47,8 @@ fn bring(folder: &Path, detector: &Path, embedder: &Path, normalisation: &str) {
     std::fs::write(folder.join("pack.toml"), pack).unwrap();
 }
 
-/// Serves a pack and recognises a person with it.
-async fn recognises(pack: &Path) {
+/// Serves a pack and recognizes a person with it.
+async fn recognizes(pack: &Path) {
     let server = TestServer::with(&["--pack", pack.to_str().unwrap()]).await;
     server.collection("staff").await;
     let one = server.index_one("staff", &Photo::of(1, 1).jpeg()).await;
@@ -81,7 +81,7 @@ async fn a_pack_of_ones_own_is_served() {
         &default.join("embedder.onnx"),
         normalisation,
     );
-    recognises(folder.path()).await;
+    recognizes(folder.path()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -97,7 +97,7 @@ async fn the_reference_models_are_served() {
         &models.join("mobilefacenet.onnx"),
         normalisation,
     );
-    recognises(folder.path()).await;
+    recognizes(folder.path()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,4 +1,4 @@
-//! Exact nearest-neighbour search over the faces and users of a collection.
+//! Exact nearest-neighbor search over the faces and users of a collection.
 //!
 //! An [`Arena`] holds one collection's vectors and answers top-k searches above a threshold,
 //! exactly and in a defined order, by a scan: a first pass over four bits a component with a proven

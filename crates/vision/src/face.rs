@@ -154,7 +154,7 @@ pub struct FaceAttributes {
     pub eye_direction: EyeDirection,
 }
 
-/// One analysed face.
+/// One analyzed face.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AnalyzedFace {
     /// What the detector gives: the face from forehead to chin, taller than wide when frontal, not

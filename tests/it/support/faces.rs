@@ -1,7 +1,7 @@
 //! Faces of people who do not exist.
 //!
 //! `tests/fixtures/eigenfaces.png` holds an 8 by 8 sheet of 96-pixel tiles: the mean face in red,
-//! green and blue, then sixty principal components of brightness, one grey level a step around 128,
+//! green and blue, then sixty principal components of brightness, one gray level a step around 128,
 //! each scaled by its standard deviation (Turk and Pentland, "Eigenfaces for Recognition", 1991). A
 //! person is a random point in that space; pictures of one person lie close together.
 

@@ -57,7 +57,7 @@ fn turned_jpeg(photo: &RgbImage) -> Vec<u8> {
     })
 }
 
-/// 256 colours: three bits of red and green, two of blue.
+/// 256 colors: three bits of red and green, two of blue.
 fn palette_png(photo: &RgbImage) -> Vec<u8> {
     let level = |value: u32, levels: u32| (value * 255 / (levels - 1)) as u8;
     let palette: Vec<u8> = (0..256)

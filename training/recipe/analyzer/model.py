@@ -16,7 +16,7 @@ POSE_UNIT, GAZE_UNIT, AGE_UNIT = 10.0, 10.0, 10.0
 """Degrees and years per unit of the heads' and losses' scale."""
 CONFUSED = EMOTIONS.index("CONFUSED")
 # Where the landmarks of an average face are, so that the head learns differences: half the crop.
-CENTRE = 0.5
+CENTER = 0.5
 
 
 class Analyzer(nn.Module):
@@ -54,7 +54,7 @@ class Analyzer(nn.Module):
             )
         x = torch.cat([x.mean((2, 3)), self.mix(placed.flatten(1))], 1)
         out = {name: head(x) for name, head in self.heads.items()} | {"identity": self.identity(x)}
-        out["landmarks"] = out["landmarks"].unflatten(1, OUTPUTS["landmarks"]) + CENTRE
+        out["landmarks"] = out["landmarks"].unflatten(1, OUTPUTS["landmarks"]) + CENTER
         out["pose"] = out["pose"] * POSE_UNIT
         scale = torch.tensor([GAZE_UNIT, GAZE_UNIT, 1.0])
         out["eye_direction"] = out["eye_direction"] * scale

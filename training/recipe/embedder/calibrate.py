@@ -61,7 +61,7 @@ def conditions() -> dict[str, np.ndarray]:
     clean, rng = [views.aligned(wide) for wide in wides], np.random.default_rng(9)
     crops = {name: np.stack([hurt(c, rng) for c in clean]) for name, hurt in CONDITIONS.items()}
     for name, placed in PLACED.items():
-        matrix = geometry.compose(placed, views.TO_CENTRE)
+        matrix = geometry.compose(placed, views.TO_CENTER)
         crops[name] = np.stack([cv2.warpAffine(w, matrix, (views.SIDE,) * 2) for w in wides])
     return crops
 

@@ -9,7 +9,7 @@ from recipe.common import geometry
 
 Rng = np.random.Generator
 SIDE = 112
-TO_CENTRE = geometry.similarity(
+TO_CENTER = geometry.similarity(
     geometry.template(geometry.WIDE_SIDE, geometry.WIDE_SCALE), geometry.template(SIDE)
 )
 """From a cached wide crop to the embedder's aligned crop."""
@@ -17,7 +17,7 @@ TO_CENTRE = geometry.similarity(
 
 def aligned(wide: np.ndarray) -> np.ndarray:
     """The exact 112 x 112 aligned crop of a cached wide crop."""
-    return cv2.warpAffine(wide, TO_CENTRE, (SIDE, SIDE))
+    return cv2.warpAffine(wide, TO_CENTER, (SIDE, SIDE))
 
 
 def jittered(wide: np.ndarray, rng: Rng, placed: np.ndarray | None = None) -> np.ndarray:
@@ -34,7 +34,7 @@ def jittered(wide: np.ndarray, rng: Rng, placed: np.ndarray | None = None) -> np
         linear[:, 0] *= -1
     middle = np.array([SIDE / 2, SIDE / 2])
     shift = middle - linear @ middle + rng.normal(0, 1.5 * more, 2)
-    matrix = geometry.compose(np.column_stack([linear, shift]), TO_CENTRE)
+    matrix = geometry.compose(np.column_stack([linear, shift]), TO_CENTER)
     if placed is not None:
         matrix = geometry.compose(placed, matrix)
     return cv2.warpAffine(wide, matrix, (SIDE, SIDE))

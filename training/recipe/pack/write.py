@@ -14,7 +14,7 @@ from recipe.pack.card import card
 from recipe.verifier import spec as verifier_spec
 
 VERSION = "0.4.0"
-LICENCE = "Apache-2.0 (weights trained on non-commercial research data, see CARD.md)"
+LICENSE = "Apache-2.0 (weights trained on non-commercial research data, see CARD.md)"
 DESCRIPTION = (
     "The project's own detector, verifier, embedder and analyzer, taught by small public models."
 )
@@ -83,7 +83,7 @@ def toml(pack: Path, figures: dict[str, dict]) -> str:
     rated = figures["embedder"]["quality"]
     weights = f"cosine = {list(rated['cosine'])}\nweight = {list(rated['weight'])}"
     parts = [
-        f'name = "default"\nversion = "{VERSION}"\nlicense = "{LICENCE}"\n'
+        f'name = "default"\nversion = "{VERSION}"\nlicense = "{LICENSE}"\n'
         f'description = "{DESCRIPTION}"\n',
         entry(pack, "detector", detector),
         *([entry(pack, "verifier", verifier())] if is_verified else []),

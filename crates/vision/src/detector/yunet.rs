@@ -111,7 +111,7 @@ mod tests {
         level.decode(0.6, &mut found);
         let [face] = found[..] else { panic!("one face, not {found:?}") };
         assert!((face.score - 0.9).abs() < 1e-6, "an object probability over 1 is clamped");
-        // Centre (2.5, 0.75) cells, 2 x 4 cells large.
+        // Center (2.5, 0.75) cells, 2 x 4 cells large.
         let expected = Rect { left: 24.0, top: -20.0, width: 32.0, height: 64.0 };
         for (got, wanted) in [
             (face.bounding_box.left, expected.left),

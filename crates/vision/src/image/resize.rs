@@ -105,7 +105,7 @@ mod tests {
         let small = Resizer::default().cut(&image, window, (5, 5));
         assert_eq!(small.dimensions(), (5, 5));
         // The filter may look past the window's edge, so the outermost columns mix in their
-        // neighbours.
+        // neighbors.
         assert!((1..4).all(
             |x| small.get_pixel(x, 2)[0] == 0 && (40..=60).contains(&small.get_pixel(x, 2)[1])
         ));

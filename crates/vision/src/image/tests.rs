@@ -1,4 +1,4 @@
-//! Every kind of file that clients send, drawn here: four coloured quarters, so that turning and
+//! Every kind of file that clients send, drawn here: four colored quarters, so that turning and
 //! channel order show.
 
 use ::png as png_crate;
@@ -40,7 +40,7 @@ fn rgb_jpeg(configure: impl FnOnce(&mut Encoder<&mut Vec<u8>>)) -> Vec<u8> {
     jpeg_of(JpegColor::Rgb, &draw(|i| QUARTERS[i]), configure)
 }
 
-/// The colours in the middle of the four quarters must be `expected`, within `tolerance`.
+/// The colors in the middle of the four quarters must be `expected`, within `tolerance`.
 fn assert_quarters(image: &DecodedImage, expected: [[u8; 3]; 4], tolerance: u8, what: &str) {
     let (width, height) = image.pixels.dimensions();
     for (index, wanted) in expected.into_iter().enumerate() {
@@ -56,7 +56,7 @@ fn assert_quarters(image: &DecodedImage, expected: [[u8; 3]; 4], tolerance: u8, 
     }
 }
 
-fn grey_of(color: [u8; 3]) -> u8 {
+fn gray_of(color: [u8; 3]) -> u8 {
     (0.299 * f32::from(color[0]) + 0.587 * f32::from(color[1]) + 0.114 * f32::from(color[2])) as u8
 }
 
@@ -85,15 +85,15 @@ fn jpeg_samplings_and_scans() {
 }
 
 #[test]
-fn jpeg_grey_and_four_channel_colours() {
-    let grey = jpeg_of(JpegColor::Luma, &draw(|i| [grey_of(QUARTERS[i])]), |_| {});
+fn jpeg_gray_and_four_channel_colors() {
+    let gray = jpeg_of(JpegColor::Luma, &draw(|i| [gray_of(QUARTERS[i])]), |_| {});
     assert_quarters(
-        &decode(&grey).expect("decodes"),
-        QUARTERS.map(|color| [grey_of(color); 3]),
+        &decode(&gray).expect("decodes"),
+        QUARTERS.map(|color| [gray_of(color); 3]),
         4,
-        "grey",
+        "gray",
     );
-    // A print-shop pixel: ink is what the colour lacks, with a tenth of it as black.
+    // A print-shop pixel: ink is what the color lacks, with a tenth of it as black.
     let inks = draw(|i| {
         let [red, green, blue] = QUARTERS[i];
         let black = 255 - red.max(green).max(blue);
@@ -259,7 +259,7 @@ fn png_types_and_depths() {
         ),
         ("rgb 16", png_of(ColorType::Rgb, BitDepth::Sixteen, &rgb16, None, None), QUARTERS),
         (
-            "grey 16",
+            "gray 16",
             png_of(
                 ColorType::Grayscale,
                 BitDepth::Sixteen,
@@ -270,22 +270,22 @@ fn png_types_and_depths() {
             QUARTERS.map(|color| [color[0]; 3]),
         ),
         (
-            "grey 8",
+            "gray 8",
             png_of(ColorType::Grayscale, BitDepth::Eight, &draw(|i| [QUARTERS[i][0]]), None, None),
             QUARTERS.map(|color| [color[0]; 3]),
         ),
         (
-            "grey 4",
+            "gray 4",
             png_of(ColorType::Grayscale, BitDepth::Four, &packed(4, |i| i as u8 * 5), None, None),
             [[0; 3], [85; 3], [170; 3], [255; 3]],
         ),
         (
-            "grey 2",
+            "gray 2",
             png_of(ColorType::Grayscale, BitDepth::Two, &packed(2, |i| i as u8), None, None),
             [[0; 3], [85; 3], [170; 3], [255; 3]],
         ),
         (
-            "grey 1",
+            "gray 1",
             png_of(ColorType::Grayscale, BitDepth::One, &packed(1, |i| i as u8 % 2), None, None),
             [[0; 3], [255; 3], [0; 3], [255; 3]],
         ),
@@ -323,15 +323,15 @@ fn png_transparency_lies_over_white() {
         let image = decode(&png_of(ColorType::Rgba, depth, data, None, None)).expect("decodes");
         assert_quarters(&image, expected, 1, "rgba");
     }
-    let grey = png_of(
+    let gray = png_of(
         ColorType::GrayscaleAlpha,
         BitDepth::Eight,
         &draw(|i| [QUARTERS[i][0], alpha[i]]),
         None,
         None,
     );
-    let grey_expected = [0, 1, 2, 3].map(|i| [mix(QUARTERS[i][0], alpha[i]); 3]);
-    assert_quarters(&decode(&grey).expect("decodes"), grey_expected, 1, "grey and alpha");
+    let gray_expected = [0, 1, 2, 3].map(|i| [mix(QUARTERS[i][0], alpha[i]); 3]);
+    assert_quarters(&decode(&gray).expect("decodes"), gray_expected, 1, "gray and alpha");
     let indexed = png_of(
         ColorType::Indexed,
         BitDepth::Two,
@@ -340,7 +340,7 @@ fn png_transparency_lies_over_white() {
         Some(alpha.to_vec()),
     );
     assert_quarters(&decode(&indexed).expect("decodes"), expected, 1, "palette with transparency");
-    // One colour declared transparent.
+    // One color declared transparent.
     let key = png_of(
         ColorType::Rgb,
         BitDepth::Eight,
@@ -352,7 +352,7 @@ fn png_transparency_lies_over_white() {
         &decode(&key).expect("decodes"),
         [QUARTERS[0], [255; 3], QUARTERS[2], QUARTERS[3]],
         0,
-        "colour key",
+        "color key",
     );
 }
 
