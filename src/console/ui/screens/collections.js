@@ -80,7 +80,7 @@ function List() {
             A collection holds the faces that searches compare with. Make one here, or let ${" "}<a
               href=${href("try")}
               >Try it</a
-            >
+            >${" "}
             make one with its first face. Collections of other accounts and regions are under
             “Account”.
           </p>
@@ -123,7 +123,7 @@ const Table = ({ rows, onDialog, onExport }) =>
           <th scope="col" class="right">Faces</th>
           <th scope="col" class="right">Users</th>
           ${onExport && html`<th scope="col" class="right">In memory</th>`}
-          <th scope="col">Model version</th>
+          <th scope="col">Model</th>
           <th scope="col">Created</th>
           <th scope="col">Tags</th>
           <th scope="col"><span class="hidden-text">Actions</span></th>
