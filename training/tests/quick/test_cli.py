@@ -32,6 +32,6 @@ def test_all_stops_at_the_first_step_that_fails(monkeypatch: pytest.MonkeyPatch)
         return SimpleNamespace(returncode=int(len(ran) == 3))
 
     monkeypatch.setattr("subprocess.run", run)
-    with pytest.raises(SystemExit, match="embed-clean failed"):
+    with pytest.raises(SystemExit, match="train-blocks failed"):
         cli.main(["all"])
-    assert ran == ["prepare", "train-embedder", "embed-clean"]
+    assert ran == ["prepare", "embed-clean", "train-blocks"]
