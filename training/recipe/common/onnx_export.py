@@ -21,12 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser, checkpoint: Path) -> None:
     parser.add_argument("--checkpoint", type=Path, default=checkpoint, help="what was trained")
 
 
-def averaged_weights(checkpoint: Path, model: nn.Module, part: str = "") -> nn.Module:
-    """Load the averaged weights of a checkpoint, or of one part of it, into a fresh network."""
+def averaged_weights(checkpoint: Path, model: nn.Module) -> nn.Module:
+    """Load the averaged weights of a checkpoint into a fresh network."""
     if not checkpoint.exists():
         raise SystemExit(f"nothing is trained yet: {checkpoint} is missing")
     saved = torch.load(checkpoint, map_location="cpu")["averaged"]
-    prefix = f"module.{part}"
+    prefix = "module."
     weights = {k.removeprefix(prefix): v for k, v in saved.items() if k.startswith(prefix)}
     model.load_state_dict(weights)
     return model.eval()

@@ -16,26 +16,20 @@ from recipe.common import data
 from recipe.common.loop import Run
 from recipe.embedder import morphs
 from recipe.embedder.maps import Maps
-from recipe.embedder.model import Embedder
-from recipe.embedder.train import scaled
+from recipe.embedder.model import Embedder, scaled
 
 CHECKPOINT = data.WORK / "embedder-blocks.pt"
 
 
-def losses(model: Embedder, maps: Maps, views: Tensor, ends: list[Tensor]) -> list[Tensor]:
-    """The share of the variance that each block, the head and the gathering leave open."""
+def losses(model: Embedder, maps: Maps, views: Tensor, ends: list[Tensor]) -> Tensor:
+    """The share [17] of the variance that each block, the head and the gathering leave open."""
     *blocks, head, gathered = ends
-    befores, wanted = [views, *blocks], maps.changes(ends)
-    left = [
-        ((block.change(before) - change).square() / variance).mean()
-        for block, before, change, variance in zip(
-            model.blocks, befores, wanted, maps.variance_of_change
-        )
-    ]
-    mine = torch.relu(model.head(blocks[-1]))
-    left.append(((mine - head).square() / maps.variance[-2]).mean())
-    left.append(((model.gather(head) - gathered).square() / maps.variance[-1]).mean())
-    return left
+    mine = [block.change(before) for block, before in zip(model.blocks, [views, *blocks])]
+    mine += [torch.relu(model.head(blocks[-1])), model.gather(head)]
+    wanted = [*maps.changes(ends), head, gathered]
+    variances = [*maps.variance_of_change, *maps.variance[-2:]]
+    left = [((m - w).square() / v).mean() for m, w, v in zip(mine, wanted, variances)]
+    return torch.stack(left)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -53,9 +47,9 @@ def execute(options: argparse.Namespace) -> None:
     model = Embedder().train().to(memory_format=torch.channels_last)
     maps = Maps(batches, model.blocks)
     run = Run(model, CHECKPOINT, options.minutes, options.rate, decay=1e-4, muon=False)
-    left: list[Tensor] = []
+    left = torch.zeros(0)
     for _ in run.steps():
         batch = next(batches)
         left = losses(model, maps, scaled(batch["views"].numpy()), maps.look(batch))
-        run.learn(sum(left[1:], left[0]))
-    print("left open: " + " ".join(f"{value.item():.3f}" for value in left))
+        run.learn(left.sum())
+    print("left open: " + " ".join(f"{value:.3f}" for value in left.tolist()))

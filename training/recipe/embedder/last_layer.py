@@ -6,8 +6,7 @@ import numpy as np
 import torch
 
 from recipe.embedder.lessons import NO_FACE, NOT_DAMAGED
-from recipe.embedder.model import Embedder
-from recipe.embedder.train import scaled
+from recipe.embedder.model import Embedder, scaled
 
 RIDGE = 1e-2
 """Pull towards the trained layer, in standardized features."""

@@ -27,7 +27,7 @@ class Maps:
     """Looks at views as the teacher does."""
 
     def __init__(self, batches: Iterator[dict[str, Tensor]], blocks: nn.ModuleList):
-        self.teach = teacher.Teacher(morphs.FACES * morphs.VIEWS)
+        self.teach = teacher.Teacher(morphs.BATCH)
         self.adds = [block.adds for block in blocks]
         some = [self.look(batch) for batch in islice(batches, MEASURED)]
         self.variance = [variance(parts) for parts in zip(*some)]

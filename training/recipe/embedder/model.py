@@ -7,6 +7,7 @@ convolution; and a beginning of two dense convolutions, which costs a quarter of
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -27,6 +28,12 @@ HIDDEN = 512
 """Random features from which the quality is read."""
 SIDE, GRID = 112, 7
 """Side of the crop and of the last feature map."""
+
+
+def scaled(crops: np.ndarray) -> Tensor:
+    """Crops uint8 [N, 112, 112, 3] as the network's input."""
+    x = (torch.from_numpy(crops).permute(0, 3, 1, 2).float() - 127.5) / 127.5
+    return x.contiguous(memory_format=torch.channels_last)
 
 
 class InvertedResidual(nn.Module):

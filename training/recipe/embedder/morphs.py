@@ -20,16 +20,13 @@ from recipe.embedder import damages, teacher, views
 from recipe.embedder.lessons import chances, towards_person
 from recipe.embedder.targets import TARGETS
 
-FACES, VIEWS = 24, 2
-"""Faces of a batch, and views of each."""
-MIXED = 8
-"""Faces of a batch that are mixed from two."""
-DAMAGES = 0.35
-"""Share of second views that suffer a drawn damage."""
+FACES, MIXED = 24, 8
+"""Faces of a batch, and those among them that are mixed from two."""
+VIEWS = ((0.25, 0.0), (0.6, 0.35))
+"""The views of a face: the chance of the damage of common photos, and that of a drawn one."""
+BATCH = FACES * len(VIEWS)
 DAMAGED = 0.3
-"""What such a view counts beside the others."""
-SPOILED = (0.25, 0.6)
-"""How often the first view of a face, and the second, has the damage of common photos."""
+"""What a view with a drawn damage counts beside the others."""
 
 
 class Morphs(IterableDataset):
@@ -58,25 +55,19 @@ class Morphs(IterableDataset):
             ]
             shown = [*mixes, *(np.asarray(wides[row]) for row in rows[MIXED:, 0])]
             targets = known[rows[:, 0]]
-            targets[:MIXED] = clean(teach, np.stack([views.aligned(wide) for wide in mixes]))
+            aligned = np.stack([views.aligned(wide) for wide in mixes])
+            targets[:MIXED] = teacher.mirrored(teach, aligned)
             crops, weights = [], []
             for wide in shown:
-                for spoiled in SPOILED:
-                    draws = spoiled == SPOILED[-1] and rng.random() < DAMAGES
-                    damage = damages.draw(rng) if draws else None
+                for spoiled, drawn in VIEWS:
+                    damage = damages.draw(rng) if rng.random() < drawn else None
                     crops.append(damages.view(wide, damage, spoiled, rng))
                     weights.append(1.0 if damage is None else DAMAGED)
             yield {
                 "views": torch.from_numpy(np.stack(crops)),
-                "targets": torch.from_numpy(np.repeat(targets, VIEWS, 0)),
+                "targets": torch.from_numpy(np.repeat(targets, len(VIEWS), 0)),
                 "weights": torch.tensor(weights),
             }
-
-
-def clean(teach: teacher.Teacher, crops: np.ndarray) -> np.ndarray:
-    """The directions [N, 128] of the sums of crops and their mirror images."""
-    total = teach(crops) + teach(np.ascontiguousarray(crops[:, :, ::-1]))
-    return total / np.linalg.norm(total, axis=1, keepdims=True)
 
 
 def stream(seed: int) -> Iterator[dict[str, Tensor]]:

@@ -31,6 +31,5 @@ def execute(options: argparse.Namespace) -> None:
     targets = np.empty((len(wides), 128), np.float32)
     for start in trange(0, len(wides), CHUNK, desc="targets", mininterval=10):
         crops = np.stack([views.aligned(wide) for wide in wides[start : start + CHUNK]])
-        both = teach(crops) + teach(np.ascontiguousarray(crops[:, :, ::-1]))
-        targets[start : start + CHUNK] = both / np.linalg.norm(both, axis=1, keepdims=True)
+        targets[start : start + CHUNK] = teacher.mirrored(teach, crops)
     np.save(TARGETS, targets)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -75,6 +76,12 @@ class Teacher:
         return np.concatenate(
             [self.look(crops[i : i + self.batch])[0] for i in range(0, len(crops), self.batch)]
         )
+
+
+def mirrored(look: Callable[[np.ndarray], np.ndarray], crops: np.ndarray) -> np.ndarray:
+    """The directions [N, 128] of the sums of the embeddings of crops and their mirror images."""
+    total = look(crops) + look(np.ascontiguousarray(crops[:, :, ::-1]))
+    return total / np.linalg.norm(total, axis=1, keepdims=True)
 
 
 class Embedder:

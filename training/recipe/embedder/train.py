@@ -17,13 +17,11 @@ from torch.nn import functional
 
 from recipe.common import data, onnx_export
 from recipe.common.loop import Run
-from recipe.embedder import morphs, teacher, verification, views
+from recipe.embedder import blocks, morphs, teacher, verification, views
 from recipe.embedder.maps import Maps
-from recipe.embedder.model import Embedder, pooled
+from recipe.embedder.model import Embedder, pooled, scaled
 
 CHECKPOINT = data.WORK / "embedder.pt"
-BLOCKS = data.WORK / "embedder-blocks.pt"
-"""Where `recipe train-blocks` leaves the blocks."""
 PAIRS = 5.0
 """Weight of the differences of the similarities of pairs, beside 1 of the cosine."""
 FIRST_MAPS, LAST_MAPS = 0.18, 0.03
@@ -31,12 +29,6 @@ FIRST_MAPS, LAST_MAPS = 0.18, 0.03
 SOLVED, RIDGE, LENGTH = 60, 0.02, 8.0
 """Batches from which the last layer is solved at the start, the pull of its weights towards zero,
 and the length of its vectors."""
-
-
-def scaled(crops: np.ndarray) -> Tensor:
-    """Crops uint8 [N, 112, 112, 3] as the network's input."""
-    x = (torch.from_numpy(crops).permute(0, 3, 1, 2).float() - 127.5) / 127.5
-    return x.contiguous(memory_format=torch.channels_last)
 
 
 def distance(embedding: Tensor, batch: dict[str, Tensor]) -> Tensor:
@@ -88,7 +80,7 @@ class Judge:
         teach = teacher.Teacher(32)
         self.crops, identities = verification.held_out()
         self.index, self.same = verification.pairs(identities)
-        self.target = morphs.clean(teach, self.crops)
+        self.target = teacher.mirrored(teach, self.crops)
         self.reference = verification.accuracy(self.target, self.index, self.same)
         faces = np.load(data.WORK / "faces.npz")
         clear = np.flatnonzero(
@@ -96,7 +88,7 @@ class Judge:
         )
         wides = np.load(data.WORK / "crops.npy", mmap_mode="r")
         self.clear = np.stack([views.aligned(wides[row]) for row in clear])
-        self.clear_target = morphs.clean(teach, self.clear)
+        self.clear_target = teacher.mirrored(teach, self.clear)
 
     def __call__(self, model: Embedder) -> str:
         """One line on how the network does now."""
@@ -130,7 +122,7 @@ def execute(options: argparse.Namespace) -> None:
     model = Embedder().to(memory_format=torch.channels_last)
     maps = Maps(batches, model.blocks)
     if not resumes:
-        onnx_export.averaged_weights(BLOCKS, model)
+        onnx_export.averaged_weights(blocks.CHECKPOINT, model)
         solve_last_layer(model, batches)
     run = Run(model.train(), CHECKPOINT, options.minutes, options.rate, decay=1e-4, muon=False)
     for share in run.steps():

@@ -12,7 +12,7 @@ from torch.nn import functional
 from recipe.common import onnx_export
 from recipe.embedder import blocks, export, teacher, train, views
 from recipe.embedder.maps import Maps, variance
-from recipe.embedder.model import Embedder, Rated
+from recipe.embedder.model import Embedder, Rated, scaled
 
 
 def test_the_exported_embedder_matches_pytorch(tmp_path: Path) -> None:
@@ -60,10 +60,10 @@ def test_the_last_layer_is_solved() -> None:
     with torch.no_grad():
         for _ in range(6):
             crops = torch.randint(0, 256, (16, 112, 112, 3), dtype=torch.uint8)
-            seen = model.features(train.scaled(crops.numpy()))
+            seen = model.features(scaled(crops.numpy()))
             batches.append({"views": crops, "targets": seen @ aim.T})
         train.solve_last_layer(model, iter(batches))
-        mine = model(train.scaled(batches[0]["views"].numpy()))
+        mine = model(scaled(batches[0]["views"].numpy()))
     cosine = functional.cosine_similarity(mine, batches[0]["targets"])
     assert cosine.min() > 0.9
 
