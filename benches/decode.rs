@@ -1,11 +1,13 @@
 //! JPEG and PNG to upright pixels.
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use image::RgbImage;
-use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 use lookalike_vision::image::decode;
 
+#[path = "support/encoded.rs"]
+mod encoded;
 mod support;
+
+use encoded::{jpeg, png};
 
 fn decoding(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("decode");
@@ -26,32 +28,12 @@ fn decoding(criterion: &mut Criterion) {
             });
         }
     }
-    let picture = support::picture(1920, 1080);
-    let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, 1920, 1080);
-    encoder.set_color(png::ColorType::Rgb);
-    encoder
-        .write_header()
-        .and_then(|mut writer| writer.write_image_data(picture.as_raw()))
-        .expect("a picture of that size");
+    let bytes = png(&support::picture(1920, 1080));
     group.throughput(Throughput::Elements(1920 * 1080));
     group.bench_function("png 2 MP", |bencher| {
         bencher.iter(|| decode(&bytes).expect("a sound file"));
     });
     group.finish();
-}
-
-/// A camera's JPEG: quality 85, color at half resolution.
-fn jpeg(picture: &RgbImage, progressive: bool) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut encoder = Encoder::new(&mut bytes, 85);
-    encoder.set_sampling_factor(SamplingFactor::R_4_2_0);
-    encoder.set_progressive(progressive);
-    let (width, height) = picture.dimensions();
-    encoder
-        .encode(picture, width as u16, height as u16, ColorType::Rgb)
-        .expect("a picture below 65,536 pixels a side");
-    bytes
 }
 
 criterion_group!(benches, decoding);

@@ -37,7 +37,7 @@ HEADER = f"""\
 
 def build() -> dict[str, str]:
     """The benchmark program of each package."""
-    command = ["cargo", "bench", "--locked", "--no-run", "--bench", "instructions", "--message-format", "json"]
+    command = ["cargo", "bench", "--locked", "--no-run", "--bench", "instructions", "--message-format", "json", "--features", "lookalike-search/testing"]
     for package in PATHS:
         command += ["--package", package]
     output = subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout

@@ -1,4 +1,4 @@
-//! Paths whose instructions `tools/instructions.py` counts: `instructions PATH TIMES`.
+//! Paths whose instructions `tools/instructions.py` counts.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -10,6 +10,9 @@ use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, si
 use aws_sigv4::sign::v4;
 use http::request::Parts;
 use http::{Method, Request};
+
+#[path = "../../../benches/support/turns.rs"]
+mod turns;
 
 /// 2026-11-24, 03:00 UTC.
 const NOW: Duration = Duration::from_hours(498_747);
@@ -51,9 +54,7 @@ fn signed(body: &[u8], now: SystemTime) -> Parts {
 }
 
 fn main() {
-    let mut arguments = std::env::args().skip(1);
-    let (path, times) = (arguments.next().expect("a path"), arguments.next().expect("times"));
-    let times: usize = times.parse().expect("a number");
+    let (path, times) = turns::asked();
     let (now, body) = (SystemTime::UNIX_EPOCH + NOW, vec![b'A'; BODY]);
     let mode = match path.as_str() {
         "verify" => {
