@@ -1,6 +1,7 @@
 //! Which indexes are in memory, and which make room for others.
 
 use std::collections::BTreeMap;
+use std::ops::RangeBounds;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -41,7 +42,14 @@ impl Members {
 
     /// The indexes that can be searched.
     pub fn ready(&self) -> Vec<(Part, Arc<Index>)> {
-        self.lock().iter().filter_map(|(part, member)| Some((*part, member.ready()?))).collect()
+        self.ready_in(..)
+    }
+
+    /// Those of some parts.
+    pub fn ready_in(&self, parts: impl RangeBounds<Part>) -> Vec<(Part, Arc<Index>)> {
+        let members = self.lock();
+        let range = members.range(parts);
+        range.filter_map(|(part, member)| Some((*part, member.ready()?))).collect()
     }
 
     /// Applies what a commit changed in a collection and, where other nodes write too, the step

@@ -200,8 +200,8 @@ impl Gallery {
 
     /// Size of what is in memory of the faces or the users of a collection.
     pub fn size_of(&self, collection: CollectionKey, kind: MemberKind) -> GallerySize {
-        let mut ready = self.members.ready();
-        ready.retain(|(part, _)| part.collection == collection && part.kind == kind);
+        let mut ready = self.members.ready_in(Part::of(collection));
+        ready.retain(|(part, _)| part.kind == kind);
         GallerySize::of(&ready)
     }
 

@@ -42,9 +42,8 @@ function List() {
     load();
   }, [account.value, region.value]);
   const exportTo = async (id) => {
-    const from = query({ account: account.value, region: region.value, collection: id });
     try {
-      await save(`export?${from}`, `${id ?? account.value}.jsonl`);
+      await save(`export?${queryOf(id)}`, `${id ?? account.value}.jsonl`);
       setError(undefined);
     } catch (failure) {
       setError(failure);
@@ -94,6 +93,10 @@ function List() {
     ${dialog?.kind === "tags" && html`<${Tags} row=${dialog.row} onClose=${() => setDialog(null)} onDone=${load} />`}`;
 }
 
+/** What names a collection to the control plane; without an id all of the account and region. */
+const queryOf = (collection) =>
+  query({ account: account.value, region: region.value, collection });
+
 async function describe(id) {
   try {
     const { output } = await call("DescribeCollection", { CollectionId: id });
@@ -109,8 +112,7 @@ async function describe(id) {
 /** Bytes of the vectors that searches of a collection have loaded, where the control plane answers. */
 async function held(collection) {
   if (!system.value) return undefined;
-  const of = query({ account: account.value, region: region.value, collection });
-  const { faces, users } = await admin("GET", `memory?${of}`).catch(() => ({}));
+  const { faces, users } = await admin("GET", `memory?${queryOf(collection)}`).catch(() => ({}));
   return (faces?.bytes ?? 0) + (users?.bytes ?? 0);
 }
 
@@ -122,7 +124,7 @@ const Table = ({ rows, onDialog, onExport }) =>
           <th scope="col">Collection</th>
           <th scope="col" class="right">Faces</th>
           <th scope="col" class="right">Users</th>
-          ${onExport && html`<th scope="col" class="right">In memory</th>`}
+          ${system.value && html`<th scope="col" class="right">In memory</th>`}
           <th scope="col">Model</th>
           <th scope="col">Created</th>
           <th scope="col">Tags</th>
@@ -138,7 +140,7 @@ const Table = ({ rows, onDialog, onExport }) =>
               </td>
               <td class="right">${count(row.FaceCount)}</td>
               <td class="right">${count(row.UserCount)}</td>
-              ${onExport && html`<td class="right">${row.held > 0 ? bytes(row.held) : "–"}</td>`}
+              ${system.value && html`<td class="right">${row.held > 0 ? bytes(row.held) : "–"}</td>`}
               <td>
                 ${row.error ? html`<span class="tag bad">${row.error.code}</span>` : row.FaceModelVersion}
               </td>
