@@ -15,18 +15,18 @@ use crate::error::StoreResult;
 use crate::ownership::distinct;
 use crate::rows::{Collection, CollectionKey, Face, FaceDeletion, FaceFilter};
 
-/// Columns and joins of a [`Face`] and its ordinal; faces of a deleted collection that are not
-/// cleared away yet are not seen.
+/// Columns of a [`Face`] and its ordinal, of faces `f` of a collection `c`; faces of a deleted
+/// collection that are not cleared away yet are not seen. The user is asked for face by face, as a
+/// join of its own would be planned by how many users there were at the time.
 macro_rules! select_face {
     ($from:literal, $rest:literal $(, $more:literal)?) => {
         concat!(
             "SELECT f.id, f.ordinal, f.face_id, f.image_id, f.external_image_id, f.box_left, f.box_top, f.box_width, f.box_height, f.confidence,
-                    f.model_version, u.user_id",
+                    f.model_version, (SELECT u.user_id FROM users u WHERE u.collection = f.collection AND u.id = f.owner) AS user_id",
             $($more,)?
-            " FROM ",
+            " FROM collections c CROSS JOIN ",
             $from,
-            " JOIN collections c ON c.id = f.collection AND NOT c.dropped
-              LEFT JOIN users u ON u.collection = f.collection AND u.id = f.owner ",
+            " WHERE NOT c.dropped AND ",
             $rest
         )
     };
@@ -34,8 +34,9 @@ macro_rules! select_face {
 pub(super) use select_face;
 
 const BY_ROWS: &str = select_face!(
-    "unnest($2::bigint[]) WITH ORDINALITY wanted (id, place) JOIN faces f ON f.collection = $1 AND f.id = wanted.id",
-    "ORDER BY wanted.place"
+    "unnest((SELECT $2::bigint[])) WITH ORDINALITY wanted (id, place)
+        CROSS JOIN LATERAL (SELECT * FROM faces WHERE collection = $1 AND id = wanted.id OFFSET 0) f",
+    "c.id = $1 ORDER BY wanted.place"
 );
 
 const OWNERS: &str = "SELECT f.face_id, f.id, u.user_id
@@ -65,7 +66,8 @@ pub(super) async fn list(
     limit: usize,
     filter: &FaceFilter,
 ) -> StoreResult<Vec<Face>> {
-    let mut query = QueryBuilder::<Postgres>::new(select_face!("faces f", "WHERE f.collection = "));
+    let mut query =
+        QueryBuilder::<Postgres>::new(select_face!("faces f", "f.collection = c.id AND c.id = "));
     query.push_bind(collection.0);
     if let Some(after) = after {
         query.push(" AND f.face_id > ").push_bind(after);

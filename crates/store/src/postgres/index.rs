@@ -17,20 +17,21 @@ use crate::error::{Quota, StoreError, StoreResult};
 use crate::rows::{CollectionKey, Face, IndexFaces, NewFace};
 
 const OF_IMAGES: &str = select_face!(
-    "unnest($2::bytea[], $3::text[]) wanted (sha256, external_id)
-        JOIN faces f ON f.collection = $1 AND f.image_sha256 = wanted.sha256 AND f.external_image_id = wanted.external_id",
-    "",
+    "unnest((SELECT $2::bytea[]), $3::text[]) wanted (sha256, external_id)
+        CROSS JOIN LATERAL (SELECT * FROM faces WHERE collection = $1 AND image_sha256 = wanted.sha256
+            AND external_image_id = wanted.external_id OFFSET 0) f",
+    "c.id = $1",
     ", f.image_sha256"
 );
 
 const INSERT: &str = "WITH added AS (
         INSERT INTO faces (collection, id, face_id, image_id, image_sha256, external_image_id, ordinal,
             box_left, box_top, box_width, box_height, confidence, model_version)
-        SELECT $1, * FROM unnest($2::bigint[], $3::uuid[], $4::uuid[], $5::bytea[], $6::text[], $7::integer[],
+        SELECT $1, * FROM unnest((SELECT $2::bigint[]), $3::uuid[], $4::uuid[], $5::bytea[], $6::text[], $7::integer[],
             $8::real[], $9::real[], $10::real[], $11::real[], $12::real[], $13::text[])
     )
     INSERT INTO vectors (collection, face, vector, checksum)
-    SELECT $1, * FROM unnest($2::bigint[], $14::bytea[], $15::bigint[])";
+    SELECT $1, * FROM unnest((SELECT $2::bigint[]), $14::bytea[], $15::bigint[])";
 
 /// What makes two images the same.
 type ImageKey = (Vec<u8>, String);

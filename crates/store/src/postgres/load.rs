@@ -44,12 +44,14 @@ const LAST_OF_PAGE: &str = "SELECT max(id), count(*) FROM
 const CHANGES: &str = "SELECT version, nonce, faces, users FROM changes
     WHERE collection = $1 AND version >= $2 ORDER BY version LIMIT $3";
 
-const FACES_BY_ROW: &str =
-    "SELECT face, vector, checksum FROM vectors WHERE collection = $1 AND face = ANY($2)";
+const FACES_BY_ROW: &str = "SELECT face, vector, checksum FROM unnest((SELECT $2::bigint[])) wanted (id)
+    CROSS JOIN LATERAL (SELECT * FROM vectors WHERE collection = $1 AND face = wanted.id OFFSET 0) v";
 
-const USERS_BY_ROW: &str = "SELECT f.owner, f.id, v.vector, v.checksum
-    FROM faces f JOIN vectors v ON v.collection = $1 AND v.face = f.id
-    WHERE f.collection = $1 AND f.owner = ANY($2) ORDER BY f.owner, f.id";
+const USERS_BY_ROW: &str =
+    "SELECT f.owner, f.id, v.vector, v.checksum FROM unnest((SELECT $2::bigint[])) wanted (id)
+    CROSS JOIN LATERAL (SELECT * FROM faces WHERE collection = $1 AND owner = wanted.id OFFSET 0) f
+    CROSS JOIN LATERAL (SELECT * FROM vectors WHERE collection = $1 AND face = f.id OFFSET 0) v
+    ORDER BY f.owner, f.id";
 
 const FACE_VECTOR: &str = "SELECT f.id, v.vector, v.checksum FROM faces f JOIN collections c ON c.id = f.collection AND NOT c.dropped
     JOIN vectors v ON v.collection = f.collection AND v.face = f.id WHERE f.collection = $1 AND f.face_id = $2";

@@ -4,6 +4,12 @@
 //! version and draws a nonce. So commits to a collection have one order, which every node can
 //! follow from the rows that they leave in `changes`, and a commit whose answer was lost is known
 //! again by its nonce. Nothing else is asked of the server: no extension, trigger or notification.
+//!
+//! PostgreSQL plans a statement anew at each call for as long as knowing its parameters promises a
+//! cheaper plan, and planning takes longer than what most statements do. A short list promises that
+//! each time. So statements on the path of a call take lists as `(SELECT $2::bigint[])`, into which
+//! the planner does not look, and their joins are written such that there is one way to do them,
+//! however few rows there are when the plan is made.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -35,6 +41,9 @@ mod tokens;
 mod transaction;
 mod users;
 mod writer;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::ErrorKind;

@@ -18,9 +18,10 @@ const FIND: &str = "SELECT u.id, u.user_id, u.face_count FROM users u JOIN colle
 const LIST: &str = "SELECT u.id, u.user_id, u.face_count FROM users u JOIN collections c ON c.id = u.collection AND NOT c.dropped
     WHERE u.collection = $1 AND u.id > $2 ORDER BY u.id LIMIT $3";
 
-const BY_ROWS: &str = "SELECT u.id, u.user_id, u.face_count FROM unnest($2::bigint[]) WITH ORDINALITY wanted (id, place)
-    JOIN users u ON u.collection = $1 AND u.id = wanted.id JOIN collections c ON c.id = u.collection AND NOT c.dropped
-    ORDER BY wanted.place";
+const BY_ROWS: &str = "SELECT u.id, u.user_id, u.face_count
+    FROM collections c CROSS JOIN unnest((SELECT $2::bigint[])) WITH ORDINALITY wanted (id, place)
+    CROSS JOIN LATERAL (SELECT * FROM users WHERE collection = $1 AND id = wanted.id OFFSET 0) u
+    WHERE NOT c.dropped AND c.id = $1 ORDER BY wanted.place";
 
 const DELETE: &str =
     "WITH freed AS (UPDATE faces SET owner = NULL WHERE collection = $1 AND owner = $2)
