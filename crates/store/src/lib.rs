@@ -243,6 +243,15 @@ pub trait Store: VectorSource + Transfer {
         rows: &[i64],
     ) -> StoreResult<Vec<Face>>;
 
+    /// The same, from one look at the store, if the collection is still in the state in which it was
+    /// seen; none where it is in another one, or gone. For hits that were found before anybody
+    /// asked.
+    async fn faces_if_current(
+        &self,
+        seen: &Collection,
+        rows: &[i64],
+    ) -> StoreResult<Option<Vec<Face>>>;
+
     /// The unit vector of a face.
     async fn face_vector(
         &self,
@@ -301,6 +310,13 @@ pub trait Store: VectorSource + Transfer {
         collection: CollectionKey,
         rows: &[i64],
     ) -> StoreResult<Vec<User>>;
+
+    /// The same as [`Store::faces_if_current`], of users.
+    async fn users_if_current(
+        &self,
+        seen: &Collection,
+        rows: &[i64],
+    ) -> StoreResult<Option<Vec<User>>>;
 
     /// Gives faces to a user: each face is judged against the faces that the user has at that
     /// moment, those just associated included. Fails as a whole with

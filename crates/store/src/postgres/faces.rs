@@ -7,25 +7,25 @@ use sqlx::{Postgres, QueryBuilder};
 use uuid::Uuid;
 
 use super::engine::Lease;
-use super::rows::FaceRow;
+use super::rows::{FaceRow, joined};
 use super::transaction::Transaction;
 use super::writer::{Target, Write};
 use crate::change::Change;
 use crate::error::StoreResult;
 use crate::ownership::distinct;
-use crate::rows::{Collection, CollectionKey, Face, FaceDeletion, FaceFilter};
+use crate::rows::{Collection, CollectionKey, Face, FaceDeletion, FaceFilter, Revision};
 
-/// Columns of a [`Face`] and its ordinal, of faces `f` of a collection `c`; faces of a deleted
-/// collection that are not cleared away yet are not seen. The user is asked for face by face, as a
-/// join of its own would be planned by how many users there were at the time.
+/// Columns of a [`Face`] and its ordinal, of faces `f` that are joined to a collection `c`; faces of a
+/// deleted collection that are not cleared away yet are not seen. The user is asked for face by
+/// face, as a join of its own would be planned by how many users there were at the time.
 macro_rules! select_face {
-    ($from:literal, $rest:literal $(, $more:literal)?) => {
+    ($join:literal, $rest:literal $(, $more:literal)?) => {
         concat!(
             "SELECT f.id, f.ordinal, f.face_id, f.image_id, f.external_image_id, f.box_left, f.box_top, f.box_width, f.box_height, f.confidence,
                     f.model_version, (SELECT u.user_id FROM users u WHERE u.collection = f.collection AND u.id = f.owner) AS user_id",
             $($more,)?
-            " FROM collections c CROSS JOIN ",
-            $from,
+            " FROM collections c ",
+            $join,
             " WHERE NOT c.dropped AND ",
             $rest
         )
@@ -34,9 +34,9 @@ macro_rules! select_face {
 pub(super) use select_face;
 
 const BY_ROWS: &str = select_face!(
-    "unnest((SELECT $2::bigint[])) WITH ORDINALITY wanted (id, place)
-        CROSS JOIN LATERAL (SELECT * FROM faces WHERE collection = $1 AND id = wanted.id OFFSET 0) f",
-    "c.id = $1 ORDER BY wanted.place"
+    "LEFT JOIN (unnest((SELECT $2::bigint[])) WITH ORDINALITY wanted (id, place)
+        CROSS JOIN LATERAL (SELECT * FROM faces WHERE collection = $1 AND id = wanted.id OFFSET 0) f) ON true",
+    "c.id = $1 AND ($3::bigint IS NULL OR (c.version = $3 AND c.nonce = $4)) ORDER BY wanted.place"
 );
 
 const OWNERS: &str = "SELECT f.face_id, f.id, u.user_id
@@ -46,17 +46,22 @@ const OWNERS: &str = "SELECT f.face_id, f.id, u.user_id
 const DELETE: &str = "WITH gone AS (DELETE FROM vectors WHERE collection = $1 AND face = ANY($2))
     DELETE FROM faces WHERE collection = $1 AND id = ANY($2)";
 
+/// The faces of these rows; none where the collection is not there, or not in that state.
 pub(super) async fn by_rows(
     mut lease: Lease,
     collection: CollectionKey,
+    state: Option<Revision>,
     rows: &[i64],
-) -> StoreResult<Vec<Face>> {
-    let found: Vec<FaceRow> = sqlx::query_as(BY_ROWS)
+) -> StoreResult<Option<Vec<Face>>> {
+    let found = sqlx::query(BY_ROWS)
         .bind(collection.0)
         .bind(rows)
+        .bind(state.map(|state| state.version))
+        .bind(state.map(|state| state.nonce))
         .fetch_all(&mut lease.connection)
         .await?;
-    Ok(found.into_iter().map(Face::from).collect())
+    let found: Option<Vec<FaceRow>> = joined(found)?;
+    Ok(found.map(|found| found.into_iter().map(Face::from).collect()))
 }
 
 pub(super) async fn list(
@@ -66,8 +71,10 @@ pub(super) async fn list(
     limit: usize,
     filter: &FaceFilter,
 ) -> StoreResult<Vec<Face>> {
-    let mut query =
-        QueryBuilder::<Postgres>::new(select_face!("faces f", "f.collection = c.id AND c.id = "));
+    let mut query = QueryBuilder::<Postgres>::new(select_face!(
+        "JOIN faces f ON f.collection = c.id",
+        "c.id = "
+    ));
     query.push_bind(collection.0);
     if let Some(after) = after {
         query.push(" AND f.face_id > ").push_bind(after);

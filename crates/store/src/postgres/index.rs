@@ -17,7 +17,7 @@ use crate::error::{Quota, StoreError, StoreResult};
 use crate::rows::{CollectionKey, Face, IndexFaces, NewFace};
 
 const OF_IMAGES: &str = select_face!(
-    "unnest((SELECT $2::bytea[]), $3::text[]) wanted (sha256, external_id)
+    "CROSS JOIN unnest((SELECT $2::bytea[]), $3::text[]) wanted (sha256, external_id)
         CROSS JOIN LATERAL (SELECT * FROM faces WHERE collection = $1 AND image_sha256 = wanted.sha256
             AND external_image_id = wanted.external_id OFFSET 0) f",
     "c.id = $1",

@@ -263,7 +263,17 @@ impl Store for Postgres {
         collection: CollectionKey,
         rows: &[i64],
     ) -> StoreResult<Vec<Face>> {
-        self.engine.read(|lease| faces::by_rows(lease, collection, rows)).await
+        let faces = self.engine.read(|lease| faces::by_rows(lease, collection, None, rows)).await?;
+        Ok(faces.unwrap_or_default())
+    }
+
+    async fn faces_if_current(
+        &self,
+        seen: &Collection,
+        rows: &[i64],
+    ) -> StoreResult<Option<Vec<Face>>> {
+        let state = Some(seen.revision);
+        self.engine.read(|lease| faces::by_rows(lease, seen.key, state, rows)).await
     }
 
     async fn face_vector(
@@ -329,7 +339,17 @@ impl Store for Postgres {
         collection: CollectionKey,
         rows: &[i64],
     ) -> StoreResult<Vec<User>> {
-        self.engine.read(|lease| users::by_rows(lease, collection, rows)).await
+        let users = self.engine.read(|lease| users::by_rows(lease, collection, None, rows)).await?;
+        Ok(users.unwrap_or_default())
+    }
+
+    async fn users_if_current(
+        &self,
+        seen: &Collection,
+        rows: &[i64],
+    ) -> StoreResult<Option<Vec<User>>> {
+        let state = Some(seen.revision);
+        self.engine.read(|lease| users::by_rows(lease, seen.key, state, rows)).await
     }
 
     async fn associate_faces(

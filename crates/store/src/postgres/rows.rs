@@ -1,5 +1,7 @@
 //! Rows as PostgreSQL returns them.
 
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, Row as _};
 use uuid::Uuid;
 
 use crate::rows::{BoundingBox, Collection, CollectionKey, Face, PackId, Revision, User};
@@ -88,4 +90,21 @@ impl From<UserRow> for User {
     fn from(row: UserRow) -> Self {
         Self { row: row.id, user_id: row.user_id, face_count: row.face_count as u64 }
     }
+}
+
+/// What is left-joined to a collection; none without the collection.
+pub(super) fn joined<T>(rows: Vec<PgRow>) -> sqlx::Result<Option<Vec<T>>>
+where
+    T: for<'r> FromRow<'r, PgRow>,
+{
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let mut found = Vec::with_capacity(rows.len());
+    for row in &rows {
+        if row.try_get::<Option<i64>, _>("id")?.is_some() {
+            found.push(T::from_row(row)?);
+        }
+    }
+    Ok(Some(found))
 }

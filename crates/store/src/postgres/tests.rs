@@ -79,6 +79,8 @@ async fn what_is_called_often_is_planned_once_and_for_tables_of_any_size() {
         let face = store.index_faces(image(&before, number)).await.unwrap().remove(0);
         let since = store.faces_since(key, RowRange::ALL, before.revision).await.unwrap();
         assert_eq!(since.map(|since| since.rows.len()), Some(1));
+        let now = store.collection(&tenant, "staff").await.unwrap();
+        assert!(store.faces_if_current(&now, &[face.row]).await.unwrap().is_some());
         assert!(store.users_by_rows(key, &[face.row]).await.unwrap().is_empty());
         assert!(store.user_vectors(key, face.row).await.unwrap().is_empty());
         assert!(store.face_vector(key, face.face_id).await.unwrap().is_some());

@@ -4,13 +4,13 @@ use async_trait::async_trait;
 use sqlx::postgres::PgConnection;
 
 use super::engine::Lease;
-use super::rows::UserRow;
+use super::rows::{UserRow, joined};
 use super::tokens::Operation;
 use super::transaction::Transaction;
 use super::writer::{Target, Write};
 use crate::change::Change;
 use crate::error::{Entity, StoreError, StoreResult};
-use crate::rows::{Collection, CollectionKey, User};
+use crate::rows::{Collection, CollectionKey, Revision, User};
 
 const FIND: &str = "SELECT u.id, u.user_id, u.face_count FROM users u JOIN collections c ON c.id = u.collection AND NOT c.dropped
     WHERE u.collection = $1 AND u.user_id = $2";
@@ -19,9 +19,9 @@ const LIST: &str = "SELECT u.id, u.user_id, u.face_count FROM users u JOIN colle
     WHERE u.collection = $1 AND u.id > $2 ORDER BY u.id LIMIT $3";
 
 const BY_ROWS: &str = "SELECT u.id, u.user_id, u.face_count
-    FROM collections c CROSS JOIN unnest((SELECT $2::bigint[])) WITH ORDINALITY wanted (id, place)
-    CROSS JOIN LATERAL (SELECT * FROM users WHERE collection = $1 AND id = wanted.id OFFSET 0) u
-    WHERE NOT c.dropped AND c.id = $1 ORDER BY wanted.place";
+    FROM collections c LEFT JOIN (unnest((SELECT $2::bigint[])) WITH ORDINALITY wanted (id, place)
+        CROSS JOIN LATERAL (SELECT * FROM users WHERE collection = $1 AND id = wanted.id OFFSET 0) u) ON true
+    WHERE NOT c.dropped AND c.id = $1 AND ($3::bigint IS NULL OR (c.version = $3 AND c.nonce = $4)) ORDER BY wanted.place";
 
 const DELETE: &str =
     "WITH freed AS (UPDATE faces SET owner = NULL WHERE collection = $1 AND owner = $2)
@@ -60,17 +60,22 @@ pub(super) async fn list(
     Ok(found.into_iter().map(User::from).collect())
 }
 
+/// The users of these rows; none where the collection is not there, or not in that state.
 pub(super) async fn by_rows(
     mut lease: Lease,
     collection: CollectionKey,
+    state: Option<Revision>,
     rows: &[i64],
-) -> StoreResult<Vec<User>> {
-    let found: Vec<UserRow> = sqlx::query_as(BY_ROWS)
+) -> StoreResult<Option<Vec<User>>> {
+    let found = sqlx::query(BY_ROWS)
         .bind(collection.0)
         .bind(rows)
+        .bind(state.map(|state| state.version))
+        .bind(state.map(|state| state.nonce))
         .fetch_all(&mut lease.connection)
         .await?;
-    Ok(found.into_iter().map(User::from).collect())
+    let found: Option<Vec<UserRow>> = joined(found)?;
+    Ok(found.map(|found| found.into_iter().map(User::from).collect()))
 }
 
 /// The user that a write needs; fails when it or its collection is gone.

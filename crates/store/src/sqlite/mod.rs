@@ -101,6 +101,11 @@ impl Sqlite {
     fn once<W>(&self, write: W, token: Option<Idempotency>) -> Once<W> {
         Once { write, token, now: (self.clock)() }
     }
+
+    /// Whether a collection is there: one that rows were found of is.
+    async fn is_there(&self, key: CollectionKey, found_none: bool) -> StoreResult<bool> {
+        Ok(!found_none || collections::find_by_key(&self.readers, key).await?.is_some())
+    }
 }
 
 #[async_trait]
@@ -215,6 +220,15 @@ impl Store for Sqlite {
         faces::by_rows(&self.readers, collection, rows).await
     }
 
+    async fn faces_if_current(
+        &self,
+        seen: &Collection,
+        rows: &[i64],
+    ) -> StoreResult<Option<Vec<Face>>> {
+        let found = faces::by_rows(&self.readers, seen.key, rows).await?;
+        Ok(self.is_there(seen.key, found.is_empty()).await?.then_some(found))
+    }
+
     async fn face_vector(
         &self,
         collection: CollectionKey,
@@ -288,6 +302,15 @@ impl Store for Sqlite {
         rows: &[i64],
     ) -> StoreResult<Vec<User>> {
         users::by_rows(&self.readers, collection, rows).await
+    }
+
+    async fn users_if_current(
+        &self,
+        seen: &Collection,
+        rows: &[i64],
+    ) -> StoreResult<Option<Vec<User>>> {
+        let found = users::by_rows(&self.readers, seen.key, rows).await?;
+        Ok(self.is_there(seen.key, found.is_empty()).await?.then_some(found))
     }
 
     async fn associate_faces(

@@ -58,6 +58,9 @@ pub(super) async fn by_rows(
     collection: CollectionKey,
     rows: &[i64],
 ) -> StoreResult<Vec<User>> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
     let found: Vec<UserRow> = sqlx::query_as(BY_ROWS)
         .bind(json_of_rows(rows))
         .bind(collection.0)

@@ -7,6 +7,7 @@ mod associations;
 mod changes;
 mod collections;
 mod concurrency;
+mod current;
 mod deletions;
 mod faces;
 mod model;
@@ -296,6 +297,8 @@ macro_rules! contract_of_any {
             tags: tags_merge_and_go, at_most_200_tags;
             faces: faces_come_back_as_they_went_in, the_same_image_is_kept_once, a_mixed_call_returns_old_and_new, a_dropped_collection_takes_no_faces,
                 pages_follow_the_face_ids, filters_are_joined_by_and, rows_keep_their_order, pages_stay_whole_while_others_write;
+            current: hits_come_while_the_collection_is_as_it_was_seen, no_hits_come_of_another_state_of_the_collection,
+                no_hits_come_of_a_collection_that_is_gone;
             deletions: deleting_reports_each_distinct_face, deleting_reopens_the_key, faces_of_a_user_stay, a_large_collection_goes_at_once;
             resets: tenants_are_totaled, the_size_is_that_of_the_data, a_reset_takes_what_is_in_scope, a_reset_is_told_to_the_sinks;
             users: users_live_and_die, users_are_listed_in_order_of_creation, deleting_a_user_frees_its_faces;

@@ -120,6 +120,14 @@ impl Store for Turns {
         self.next().faces_by_rows(collection, rows).await
     }
 
+    async fn faces_if_current(
+        &self,
+        seen: &Collection,
+        rows: &[i64],
+    ) -> StoreResult<Option<Vec<Face>>> {
+        self.next().faces_if_current(seen, rows).await
+    }
+
     async fn face_vector(
         &self,
         collection: CollectionKey,
@@ -181,6 +189,14 @@ impl Store for Turns {
         rows: &[i64],
     ) -> StoreResult<Vec<User>> {
         self.next().users_by_rows(collection, rows).await
+    }
+
+    async fn users_if_current(
+        &self,
+        seen: &Collection,
+        rows: &[i64],
+    ) -> StoreResult<Option<Vec<User>>> {
+        self.next().users_if_current(seen, rows).await
     }
 
     async fn associate_faces(
