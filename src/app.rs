@@ -14,7 +14,7 @@ use crate::config::ServeConfig;
 use crate::deterministic::{self, FaceIds};
 use crate::door::Door;
 use crate::faults::Faults;
-use crate::gallery::Gallery;
+use crate::gallery::{Gallery, Seen};
 use crate::installation::Installation;
 use crate::memory::{self, MemoryPlan};
 use crate::objects::{ImageSource, SourceError};
@@ -30,6 +30,8 @@ pub struct App {
     pub store: Arc<dyn Store>,
     pub gallery: Arc<Gallery>,
     pub cluster: Cluster,
+    /// Collections that searches may begin with.
+    pub seen: Arc<Seen>,
     pub packs: Arc<Packs>,
     pub images: ImageSource,
     /// What large bodies and fetched objects may hold, in KiB.
@@ -126,6 +128,9 @@ impl App {
         let sink: Arc<dyn ChangeSink> = gallery.clone();
         store.subscribe(&sink);
         gallery.sweep();
+        let seen = Arc::new(Seen::default());
+        let sink: Arc<dyn ChangeSink> = seen.clone();
+        store.subscribe(&sink);
         let telemetry = Arc::new(Telemetry::new(config.telemetry.clone(), packs.served().pack()));
         let sink: Arc<dyn ChangeSink> = telemetry.clone();
         store.subscribe(&sink);
@@ -147,6 +152,7 @@ impl App {
         Ok(Self {
             gallery,
             cluster,
+            seen,
             store,
             packs,
             images: images.within(Arc::clone(&encoded)),

@@ -128,6 +128,14 @@ impl Cluster {
         view.addresses.iter().map(state).collect()
     }
 
+    /// Whether a search of a collection in that state may begin before anybody has asked whether it
+    /// still is in that state.
+    pub fn may_begin(&self, collection: &Collection, kind: MemberKind) -> bool {
+        let all = Part { collection: collection.key, kind, rows: RowRange::ALL };
+        // Nodes that share keep parts, and bring them to any state that they are asked for.
+        self.sharing.is_some() || self.gallery.is_at(all, collection.revision)
+    }
+
     /// The `k` best faces or users of a collection whose cosine is at least `min_cosine`, highest
     /// cosine first, then lowest row. Finds all that was committed before the collection was looked
     /// up, wherever it is in memory.

@@ -16,6 +16,7 @@ mod load;
 mod members;
 mod nodes;
 mod progress;
+mod seen;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +30,7 @@ use tokio::sync::watch;
 use self::index::Index;
 use self::load::Load;
 use self::members::{Member, Members};
+pub use self::seen::Seen;
 use lookalike_search::{Abandoned, Hit, Query, Scanner, VectorError};
 use lookalike_store::{
     Change, ChangeSink, Collection, CollectionKey, Revision, RowRange, Step, StoreError,
@@ -185,6 +187,12 @@ impl Gallery {
     /// Whether a part is in memory.
     pub fn is_loaded(&self, part: Part) -> bool {
         matches!(self.members.lock().get(&part), Some(Member::Ready(_)))
+    }
+
+    /// Whether a part is in memory in that state, so that a search of it asks nobody.
+    pub fn is_at(&self, part: Part, revision: Revision) -> bool {
+        let index = self.members.lock().get(&part).and_then(Member::ready);
+        index.is_some_and(|index| index.revision() == revision)
     }
 
     /// Forgets the parts that are not `wanted` and have met this so many times without being

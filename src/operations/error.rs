@@ -8,27 +8,35 @@ use crate::gallery::SearchError;
 /// What an operation returns.
 pub type OperationResult<T> = Result<T, OperationError>;
 
-/// The error that the client reads, made of that of any part with `?`.
+/// Why there is no answer; made of the error of any part with `?`.
 #[derive(Debug)]
-pub struct OperationError(ApiError);
+pub enum OperationError {
+    /// What the client reads.
+    Api(ApiError),
+    /// The collection is not what it was assumed to be: it has to be looked up.
+    Outdated,
+}
 
 impl From<OperationError> for ApiError {
     fn from(error: OperationError) -> Self {
-        error.0
+        match error {
+            OperationError::Api(error) => error,
+            OperationError::Outdated => Self::throttled(),
+        }
     }
 }
 
 impl From<ApiError> for OperationError {
     fn from(error: ApiError) -> Self {
-        Self(error)
+        Self::Api(error)
     }
 }
 
 impl From<SearchError> for OperationError {
     fn from(error: SearchError) -> Self {
         match error {
-            SearchError::Load(error) if error.is_transient() => Self(unavailable(error)),
-            error => Self(ApiError::internal(error)),
+            SearchError::Load(error) if error.is_transient() => Self::Api(unavailable(error)),
+            error => Self::Api(ApiError::internal(error)),
         }
     }
 }
@@ -41,7 +49,7 @@ fn unavailable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Ap
 /// AWS publishes no texts for the errors of users and quotas.
 impl From<StoreError> for OperationError {
     fn from(error: StoreError) -> Self {
-        Self(match error {
+        Self::Api(match error {
             StoreError::NotFound(Entity::Collection(name)) => ApiError::collection_not_found(&name),
             StoreError::NotFound(Entity::User(user_id)) => ApiError::user_not_found(&user_id),
             StoreError::AlreadyExists(Entity::Collection(name)) => ApiError::new(

@@ -66,6 +66,75 @@ async fn what_one_node_has_answered_every_node_finds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn searches_for_a_known_face_find_what_every_node_has_answered() {
+    known_faces_are_searched(&[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_search_for_one_another_find_for_a_known_face_what_every_node_has_answered() {
+    known_faces_are_searched(&SHARING).await;
+}
+
+/// A node that nobody has told of other writes for a while begins searches with what it knows.
+async fn known_faces_are_searched(options: &[&str]) {
+    let address = server().schema().await;
+    let options = [&["--data", address.as_str(), "--workers", "1"], options].concat();
+    let [one, two] = [TestServer::with(&options).await, TestServer::with(&options).await];
+    let search =
+        |face: &str| json!({ "CollectionId": "staff", "FaceId": face, "FaceMatchThreshold": 0 });
+    let found = async |node: &TestServer, face: &str| {
+        // The first of these meets what the others have made the node expect.
+        let mut answers = Vec::new();
+        for _ in 0..4 {
+            answers.push(node.ok("SearchFaces", search(face)).await["FaceMatches"].clone());
+        }
+        assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+        answers.remove(0)
+    };
+    let users = async |face: &str| {
+        let input = json!({ "CollectionId": "staff", "FaceId": face, "UserMatchThreshold": 0 });
+        let mut counts = Vec::new();
+        for _ in 0..4 {
+            let answer = one.ok("SearchUsers", input.clone()).await;
+            counts.push(answer["UserMatches"].as_array().expect("matches").len());
+        }
+        assert!(counts.iter().all(|count| *count == counts[0]), "{counts:?}");
+        counts[0]
+    };
+    one.collection("staff").await;
+    let [first, second] = [Photo::of(1, 1).jpeg(), Photo::of(1, 2).jpeg()];
+    let face = one.index_one("staff", &first).await;
+    assert_eq!(found(&one, &face).await, json!([]));
+    assert_eq!(users(&face).await, 0);
+
+    let other = two.index_one("staff", &second).await;
+    assert_eq!(ids(&found(&one, &face).await), [other.as_str()]);
+    assert_eq!(ids(&found(&two, &other).await), [face.as_str()]);
+    two.ok("CreateUser", json!({ "CollectionId": "staff", "UserId": "ann" })).await;
+    let give = json!({ "CollectionId": "staff", "UserId": "ann", "FaceIds": [other] });
+    two.ok("AssociateFaces", give.clone()).await;
+    assert_eq!(found(&one, &face).await[0]["Face"]["UserId"], "ann");
+    assert_eq!(users(&face).await, 1);
+    two.ok("DisassociateFaces", give).await;
+    assert_eq!(found(&one, &face).await[0]["Face"]["UserId"], Value::Null);
+    assert_eq!(users(&face).await, 0);
+    two.ok("DeleteFaces", json!({ "CollectionId": "staff", "FaceIds": [other] })).await;
+    assert_eq!(found(&one, &face).await, json!([]));
+    let unknown = one.refusal("SearchFaces", search(&other)).await;
+    assert_eq!(unknown.0, "InvalidParameterException");
+    // What a node writes itself.
+    let other = one.index_one("staff", &second).await;
+    assert_eq!(ids(&found(&one, &face).await), [other.as_str()]);
+
+    two.ok("DeleteCollection", json!({ "CollectionId": "staff" })).await;
+    assert_eq!(one.refusal("SearchFaces", search(&face)).await.0, "ResourceNotFoundException");
+    two.collection("staff").await;
+    assert_eq!(one.refusal("SearchFaces", search(&face)).await.0, "InvalidParameterException");
+    let face = two.index_one("staff", &first).await;
+    assert_eq!(found(&one, &face).await, json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn users_and_tokens_are_the_same_on_every_node() {
     let [one, two] = two_servers().await;
     one.collection("staff").await;

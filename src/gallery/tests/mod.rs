@@ -2,4 +2,5 @@
 
 mod cache;
 mod nodes;
+mod seen;
 mod store;

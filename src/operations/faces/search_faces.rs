@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::gallery::MemberKind;
 use crate::operations::error::{OperationError, OperationResult};
-use crate::operations::support::Context;
 use crate::operations::support::matches::{self, FaceMatch, MatchOptions, face_not_found};
+use crate::operations::support::{Context, Searchable};
 use crate::shapes::{CollectionId, FaceId, MaxFaces, Percent};
 use crate::telemetry::stage;
 use aws_json::Operation;
@@ -41,22 +42,36 @@ impl Operation for SearchFaces {
     type Error = OperationError;
 
     async fn run(context: &Context, input: Input) -> OperationResult<Output> {
+        let assumed = context.assumed_collection(&input.collection_id, MemberKind::Faces).await?;
+        if let Some(assumed) = assumed {
+            match search(context, assumed, &input).await {
+                Err(OperationError::Outdated) => {}
+                result => return result,
+            }
+        }
         let searchable = context.searchable_collection(&input.collection_id).await?;
-        let face_id = input.face_id.uuid();
-        let collection = &searchable.collection;
-        let searched = context
-            .app
-            .store
-            .face_vector(collection.key, face_id)
-            .instrument(stage::store())
-            .await?
-            .ok_or_else(face_not_found)?;
-        let options =
-            MatchOptions::faces(input.max_faces, input.face_match_threshold).except(searched.row);
-        Ok(Output {
-            searched_face_id: face_id,
-            face_matches: matches::faces(context, &searchable, &searched.vector, options).await?,
-            face_model_version: searchable.collection.model_version,
-        })
+        search(context, searchable, &input).await
     }
+}
+
+async fn search(
+    context: &Context,
+    searchable: Searchable,
+    input: &Input,
+) -> OperationResult<Output> {
+    let face_id = input.face_id.uuid();
+    let searched = context
+        .app
+        .store
+        .face_vector(searchable.collection.key, face_id)
+        .instrument(stage::store())
+        .await?
+        .ok_or_else(|| searchable.lacks(face_not_found()))?;
+    let options =
+        MatchOptions::faces(input.max_faces, input.face_match_threshold).except(searched.row);
+    Ok(Output {
+        searched_face_id: face_id,
+        face_matches: matches::faces(context, &searchable, &searched.vector, options).await?,
+        face_model_version: searchable.collection.model_version,
+    })
 }

@@ -11,8 +11,9 @@ use super::scene::{ModelRules, Viewer, decode_error};
 use crate::app::App;
 use crate::door::Admission;
 use crate::faults::Target;
+use crate::gallery::MemberKind;
 use crate::objects::ImageBytes;
-use crate::operations::error::OperationResult;
+use crate::operations::error::{OperationError, OperationResult};
 use crate::shapes::ImageLocation;
 use crate::shapes::{CollectionId, ResourceArn, S3ObjectVersion};
 use crate::telemetry::{Fetch, Findings, stage};
@@ -34,7 +35,9 @@ impl Context {
     /// The tenant's collection of that name.
     pub async fn collection(&self, id: &CollectionId) -> OperationResult<Collection> {
         let found = self.app.store.collection(&self.tenant, id.as_str());
-        Ok(found.instrument(stage::store()).await?)
+        let found = found.instrument(stage::store()).await?;
+        self.app.seen.note(&self.tenant, &found);
+        Ok(found)
     }
 
     /// The same for an operation that embeds or compares, with the networks that the collection was
@@ -52,7 +55,24 @@ impl Context {
             warn!("{text}");
             return Err(ApiError::new(ErrorCode::InvalidParameterException, text).into());
         };
-        Ok(Searchable { collection, vision })
+        Ok(Searchable { collection, vision, is_assumed: false })
+    }
+
+    /// The same as it was seen last, where a search may begin with that and most likely need not be
+    /// repeated.
+    pub async fn assumed_collection(
+        &self,
+        id: &CollectionId,
+        kind: MemberKind,
+    ) -> OperationResult<Option<Searchable>> {
+        let Some(collection) = self.app.seen.steady(&self.tenant, id.as_str()) else {
+            return Ok(None);
+        };
+        if !self.app.cluster.may_begin(&collection, kind) {
+            return Ok(None);
+        }
+        let vision = self.app.packs.of(&collection.pack).await.map_err(ApiError::internal)?;
+        Ok(vision.map(|vision| Searchable { collection, vision, is_assumed: true }))
     }
 
     /// How the newest model version looks at images: stateless operations always use it.
@@ -157,4 +177,13 @@ impl Context {
 pub struct Searchable {
     pub collection: Collection,
     pub vision: Vision,
+    /// Whether nobody was asked yet: the answer has to find out whether the collection is so.
+    pub is_assumed: bool,
+}
+
+impl Searchable {
+    /// The error where something is missing from the collection.
+    pub fn lacks(&self, error: ApiError) -> OperationError {
+        if self.is_assumed { OperationError::Outdated } else { error.into() }
+    }
 }

@@ -9,13 +9,13 @@ use super::Context;
 use super::context::Searchable;
 use super::stored_face::StoredFace;
 use crate::cluster::Cluster;
-use crate::gallery::{Found, MemberKind};
-use crate::operations::error::OperationResult;
+use crate::gallery::{Found, MemberKind, SearchError};
+use crate::operations::error::{OperationError, OperationResult};
 use crate::shapes::{MaxFaces, MaxUserResults, Percent};
 use crate::telemetry::{SearchFound, stage};
 use aws_json::Number;
 use aws_json::{ApiError, ErrorCode};
-use lookalike_store::{Collection, CollectionKey, Face, Store, StoreResult, User};
+use lookalike_store::{Collection, Face, Store, StoreResult, User};
 
 const DEFAULT_THRESHOLD: f32 = 80.0;
 const MOST_FACES: usize = 4096;
@@ -48,6 +48,7 @@ struct MatchedUser {
 }
 
 /// How many matches are wanted and how alike they have to be.
+#[derive(Clone, Copy)]
 pub struct MatchOptions {
     most: usize,
     /// A similarity from 0 to 100; what reaches it matches.
@@ -82,12 +83,14 @@ impl MatchOptions {
 trait Searched: Sized {
     const KIND: MemberKind;
 
-    /// Those of these rows that are there to be matched, in the order given.
+    /// Those of these rows that are there to be matched, in the order given; none where the
+    /// collection is assumed to be in another state than it is.
     async fn by_rows(
         store: &dyn Store,
-        collection: CollectionKey,
+        collection: &Collection,
+        is_assumed: bool,
         rows: &[i64],
-    ) -> StoreResult<Vec<Self>>;
+    ) -> StoreResult<Option<Vec<Self>>>;
 
     fn row(&self) -> i64;
 }
@@ -97,10 +100,14 @@ impl Searched for Face {
 
     async fn by_rows(
         store: &dyn Store,
-        collection: CollectionKey,
+        collection: &Collection,
+        is_assumed: bool,
         rows: &[i64],
-    ) -> StoreResult<Vec<Self>> {
-        store.faces_by_rows(collection, rows).await
+    ) -> StoreResult<Option<Vec<Self>>> {
+        if is_assumed {
+            return store.faces_if_current(collection, rows).await;
+        }
+        store.faces_by_rows(collection.key, rows).await.map(Some)
     }
 
     fn row(&self) -> i64 {
@@ -113,11 +120,16 @@ impl Searched for User {
 
     async fn by_rows(
         store: &dyn Store,
-        collection: CollectionKey,
+        collection: &Collection,
+        is_assumed: bool,
         rows: &[i64],
-    ) -> StoreResult<Vec<Self>> {
-        let mut users = store.users_by_rows(collection, rows).await?;
-        users.retain(Self::is_active);
+    ) -> StoreResult<Option<Vec<Self>>> {
+        let mut users = if is_assumed {
+            store.users_if_current(collection, rows).await?
+        } else {
+            Some(store.users_by_rows(collection.key, rows).await?)
+        };
+        users.iter_mut().for_each(|users| users.retain(Self::is_active));
         Ok(users)
     }
 
@@ -165,11 +177,12 @@ async fn noted<T: Searched>(
     probe: &[f32],
     options: &MatchOptions,
 ) -> OperationResult<Vec<(f32, T)>> {
-    let Searchable { collection, vision } = searchable;
-    let calibration = &vision.pack().calibration;
+    let calibration = &searchable.vision.pack().calibration;
     let floor = calibration.cosine_floor(options.threshold);
     let (cluster, store) = (&context.app.cluster, &*context.app.store);
-    let (best, candidates) = best::<T>(cluster, store, collection, probe, floor, options).await?;
+    let Searchable { collection, is_assumed, .. } = searchable;
+    let search = best::<T>(cluster, store, (collection, *is_assumed), probe, floor, options);
+    let (best, candidates) = search.await?;
     context.findings.search(SearchFound {
         candidates,
         top_similarity: best.first().map(|(cosine, _)| calibration.similarity(*cosine)),
@@ -178,11 +191,12 @@ async fn noted<T: Searched>(
 }
 
 /// The best matches and their cosines, and how many vectors were compared. What goes between the
-/// scan and the look-up is no match, and what it kept out of the answer is scanned for again.
+/// scan and the look-up is no match, and what it kept out of the answer is scanned for again. Fails
+/// where the collection is assumed to be in another state than it is.
 async fn best<T: Searched>(
     cluster: &Cluster,
     store: &dyn Store,
-    collection: &Collection,
+    (collection, is_assumed): (&Collection, bool),
     probe: &[f32],
     floor: f32,
     options: &MatchOptions,
@@ -193,12 +207,17 @@ async fn best<T: Searched>(
         // One more where the searched row itself will be among the hits.
         let asked = options.most + usize::from(options.except.is_some()) + gone;
         let search = cluster.search(collection, T::KIND, probe, floor, asked);
-        let Found { hits, compared } = search.instrument(stage::search()).await?;
+        let Found { hits, compared } = match search.instrument(stage::search()).await {
+            // No copy can be brought to a state that is of a lost history.
+            Err(SearchError::Abandoned(_)) if is_assumed => return Err(OperationError::Outdated),
+            found => found?,
+        };
         candidates = compared;
         let found_all = hits.len() < asked;
         let rows: Vec<i64> =
             hits.iter().map(|hit| hit.id).filter(|row| Some(*row) != options.except).collect();
-        let found = T::by_rows(store, collection.key, &rows).instrument(stage::store()).await?;
+        let found = T::by_rows(store, collection, is_assumed, &rows);
+        let found = found.instrument(stage::store()).await?.ok_or(OperationError::Outdated)?;
         gone = rows.len() - found.len();
         let cosines: HashMap<i64, f32> = hits.into_iter().map(|hit| (hit.id, hit.cosine)).collect();
         best = found.into_iter().map(|found| (cosines[&found.row()], found)).collect();

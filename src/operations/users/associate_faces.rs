@@ -82,7 +82,7 @@ impl Operation for AssociateFaces {
     type Error = OperationError;
 
     async fn run(context: &Context, input: Input) -> OperationResult<Output> {
-        let Searchable { collection, vision } =
+        let Searchable { collection, vision, .. } =
             context.searchable_collection(&input.collection_id).await?;
         let (user, token) = (input.user_id.as_str(), input.client_request_token.as_ref());
         let threshold =

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::gallery::MemberKind;
 use crate::operations::error::{OperationError, OperationResult};
 use crate::operations::support::matches::face_not_found;
 use crate::operations::support::matches::{self, MatchOptions, UserMatch};
@@ -61,24 +62,48 @@ impl Operation for SearchUsers {
 
     async fn run(context: &Context, input: Input) -> OperationResult<Output> {
         let options = MatchOptions::users(input.max_users, input.user_match_threshold);
-        let (by_face, by_user) = match (input.face_id, input.user_id) {
-            (Some(face), None) => (Some(face.uuid()), None),
-            (None, Some(user)) => (None, Some(user)),
+        let probe = match (input.face_id, input.user_id) {
+            (Some(face), None) => Probe::Face(face.uuid()),
+            (None, Some(user)) => Probe::User(user),
             _ => return Err(ApiError::invalid_parameters().into()),
         };
+        let assumed = context.assumed_collection(&input.collection_id, MemberKind::Users).await?;
+        if let Some(assumed) = assumed {
+            match search(context, assumed, &probe, options).await {
+                Err(OperationError::Outdated) => {}
+                result => return result,
+            }
+        }
         let searchable = context.searchable_collection(&input.collection_id).await?;
-        let user_matches = match (by_face, &by_user) {
-            (Some(face_id), _) => like_face(context, &searchable, face_id, options).await?,
-            (None, Some(user_id)) => like_user(context, &searchable, user_id, options).await?,
-            (None, None) => Vec::new(),
-        };
-        Ok(Output {
-            user_matches,
-            face_model_version: searchable.collection.model_version,
-            searched_face: by_face.map(|face_id| SearchedFace { face_id }),
-            searched_user: by_user.map(|user_id| SearchedUser { user_id }),
-        })
+        search(context, searchable, &probe, options).await
     }
+}
+
+/// What users are searched with.
+enum Probe {
+    Face(Uuid),
+    User(UserId),
+}
+
+async fn search(
+    context: &Context,
+    searchable: Searchable,
+    probe: &Probe,
+    options: MatchOptions,
+) -> OperationResult<Output> {
+    let (mut searched_face, mut searched_user) = (None, None);
+    let user_matches = match probe {
+        Probe::Face(face_id) => {
+            searched_face = Some(SearchedFace { face_id: *face_id });
+            like_face(context, &searchable, *face_id, options).await?
+        }
+        Probe::User(user_id) => {
+            searched_user = Some(SearchedUser { user_id: user_id.clone() });
+            like_user(context, &searchable, user_id, options).await?
+        }
+    };
+    let face_model_version = searchable.collection.model_version;
+    Ok(Output { user_matches, face_model_version, searched_face, searched_user })
 }
 
 async fn like_face(
@@ -89,7 +114,8 @@ async fn like_face(
 ) -> OperationResult<Vec<UserMatch>> {
     let collection = &searchable.collection;
     let found = context.app.store.face_vector(collection.key, face_id);
-    let face = found.instrument(stage::store()).await?.ok_or_else(face_not_found)?;
+    let face = found.instrument(stage::store()).await?;
+    let face = face.ok_or_else(|| searchable.lacks(face_not_found()))?;
     matches::users(context, searchable, &face.vector, options).await
 }
 
@@ -107,7 +133,7 @@ async fn like_user(
         .user(collection.key, user_id.as_str())
         .instrument(stage::store())
         .await?
-        .ok_or_else(|| ApiError::user_not_found(user_id.as_str()))?;
+        .ok_or_else(|| searchable.lacks(ApiError::user_not_found(user_id.as_str())))?;
     let faces = app.store.user_vectors(collection.key, user.row).instrument(stage::store()).await?;
     match user_vector(&faces) {
         Some(vector) => {

@@ -1,0 +1,105 @@
+//! What a node knows of collections without asking.
+
+use crate::gallery::Seen;
+use lookalike_store::{
+    Change, ChangeSink as _, Collection, CollectionKey, FaceVector, PackId, Revision, Step, Tenant,
+};
+
+fn tenant(account: &str) -> Tenant {
+    Tenant { account: account.to_owned(), region: "eu-west-1".to_owned() }
+}
+
+fn staff(key: i64, version: i64, nonce: i64) -> Collection {
+    Collection {
+        key: CollectionKey(key),
+        name: "staff".to_owned(),
+        model_version: "7.0".to_owned(),
+        pack: PackId { name: "default".to_owned(), version: "1".to_owned() },
+        created_at: 0,
+        face_count: 0,
+        user_count: 0,
+        revision: Revision { version, nonce },
+        next_row: 10,
+    }
+}
+
+fn step(from: &Collection, to: &Collection) -> Option<Step> {
+    Some(Step { collection: from.key, from: from.revision, to: to.revision })
+}
+
+#[test]
+fn a_collection_is_steady_once_a_look_up_finds_what_was_known() {
+    let seen = Seen::default();
+    let (one, two) = (tenant("1"), tenant("2"));
+    let states = [staff(7, 1, 10), staff(7, 2, 20)];
+    assert_eq!(seen.steady(&one, "staff"), None);
+    for state in &states {
+        seen.note(&one, state);
+        assert_eq!(seen.steady(&one, "staff"), None, "another state than before");
+        for _ in 0..2 {
+            seen.note(&one, state);
+            assert_eq!(seen.steady(&one, "staff").as_ref(), Some(state));
+        }
+    }
+    // The same version of another history.
+    seen.note(&one, &staff(7, 2, 21));
+    assert_eq!(seen.steady(&one, "staff"), None);
+    assert_eq!(seen.steady(&two, "staff"), None);
+    assert_eq!(seen.steady(&one, "visitors"), None);
+}
+
+#[test]
+fn the_node_knows_its_own_commits() {
+    let seen = Seen::default();
+    let (owner, [first, second, third]) = (tenant("1"), [1, 2, 3].map(|at| staff(7, at, at * 10)));
+    seen.note(&owner, &first);
+    seen.note(&owner, &first);
+    let faces = [15, 14].map(|row| FaceVector { row, vector: vec![1.0] }).to_vec();
+    let change = Change::FacesAdded { collection: first.key, faces };
+    seen.committed(&[change], step(&first, &second));
+    let known = seen.steady(&owner, "staff").unwrap();
+    assert_eq!((known.revision, known.next_row), (second.revision, 16));
+    // Between these two another node has written.
+    seen.committed(&[], step(&third, &staff(7, 4, 40)));
+    assert_eq!(seen.steady(&owner, "staff").unwrap().revision, second.revision);
+    seen.committed(&[], step(&staff(8, 2, 20), &third));
+    assert_eq!(seen.steady(&owner, "staff").unwrap().revision, second.revision);
+}
+
+#[test]
+fn a_collection_that_is_made_again_is_another_one() {
+    let seen = Seen::default();
+    let (owner, other) = (tenant("1"), tenant("2"));
+    for tenant in [&owner, &owner, &other, &other] {
+        seen.note(tenant, &staff(if *tenant == owner { 7 } else { 8 }, 0, 0));
+    }
+    seen.committed(&[Change::CollectionDropped { collection: CollectionKey(7) }], None);
+    assert_eq!(seen.steady(&owner, "staff"), None);
+    assert!(seen.steady(&other, "staff").is_some());
+    // Here, and by another node.
+    for key in [9, 10] {
+        let again = staff(key, 0, 0);
+        seen.note(&owner, &again);
+        assert_eq!(seen.steady(&owner, "staff"), None);
+        seen.note(&owner, &again);
+        assert_eq!(seen.steady(&owner, "staff"), Some(again));
+    }
+    seen.committed(&[Change::CollectionDropped { collection: CollectionKey(9) }], None);
+    assert!(seen.steady(&owner, "staff").is_some(), "the one of that name is another one now");
+}
+
+#[test]
+fn of_many_collections_some_are_forgotten_and_none_is_mixed_up() {
+    let seen = Seen::default();
+    let owner = tenant("1");
+    let named = |key: i64| Collection { name: format!("c{key}"), ..staff(key, 0, 0) };
+    for key in (0..10_000).flat_map(|key| [key, key]) {
+        seen.note(&owner, &named(key));
+    }
+    let known: Vec<i64> =
+        (0..10_000).filter(|key| seen.steady(&owner, &format!("c{key}")).is_some()).collect();
+    assert!(known.contains(&9_999) && known.len() < 5_000, "{}", known.len());
+    for key in known {
+        assert_eq!(seen.steady(&owner, &format!("c{key}")), Some(named(key)));
+    }
+}
