@@ -136,6 +136,13 @@ impl Cluster {
         self.sharing.is_some() || self.gallery.is_at(all, collection.revision)
     }
 
+    /// The vector of a face or user, where this node has the whole collection in memory in that
+    /// state, or a later one.
+    pub fn vector(&self, collection: &Collection, kind: MemberKind, row: i64) -> Option<Vec<f32>> {
+        let all = Part { collection: collection.key, kind, rows: RowRange::ALL };
+        self.gallery.vector(all, collection.revision, row)
+    }
+
     /// The `k` best faces or users of a collection whose cosine is at least `min_cosine`, highest
     /// cosine first, then lowest row. Finds all that was committed before the collection was looked
     /// up, wherever it is in memory.

@@ -16,6 +16,7 @@ mod load;
 mod members;
 mod nodes;
 mod progress;
+mod recent;
 mod seen;
 #[cfg(test)]
 mod tests;
@@ -30,7 +31,7 @@ use tokio::sync::watch;
 use self::index::Index;
 use self::load::Load;
 use self::members::{Member, Members};
-pub use self::seen::Seen;
+pub use self::seen::{History, Seen};
 use lookalike_search::{Abandoned, Hit, Query, Scanner, VectorError};
 use lookalike_store::{
     Change, ChangeSink, Collection, CollectionKey, Revision, RowRange, Step, StoreError,
@@ -193,6 +194,13 @@ impl Gallery {
     pub fn is_at(&self, part: Part, revision: Revision) -> bool {
         let index = self.members.lock().get(&part).and_then(Member::ready);
         index.is_some_and(|index| index.revision() == revision)
+    }
+
+    /// The vector of a row of a part that is in memory in that state, or a later one.
+    pub fn vector(&self, part: Part, revision: Revision, row: i64) -> Option<Vec<f32>> {
+        let index = self.members.lock().get(&part).and_then(Member::ready)?;
+        let is_at = index.revision() == revision;
+        is_at.then(|| index.arena()?.get(row)).flatten()
     }
 
     /// Forgets the parts that are not `wanted` and have met this so many times without being

@@ -3,6 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use uuid::Uuid;
+
+use super::recent::RecentFaces;
 use lookalike_store::{Change, ChangeSink, Collection, CollectionKey, Step, Tenant};
 
 /// Beyond this all are forgotten: that costs each a look-up or two.
@@ -12,10 +15,22 @@ const MOST_COLLECTIONS: usize = 4096;
 #[derive(Default)]
 pub struct Seen {
     sights: Mutex<Sights>,
+    faces: Mutex<RecentFaces>,
+}
+
+/// Names a stretch of a collection's history of which the node has missed nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct History(u64);
+
+impl History {
+    pub(super) fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
 }
 
 #[derive(Default)]
 struct Sights {
+    last: History,
     keys: HashMap<Tenant, HashMap<String, CollectionKey>>,
     by_key: HashMap<CollectionKey, Sight>,
 }
@@ -24,42 +39,56 @@ struct Sight {
     tenant: Tenant,
     /// Its counts may be older than its revision.
     collection: Collection,
+    history: History,
     /// Whether the last look-up found what was known: nobody else seems to write.
     is_steady: bool,
 }
 
 impl Seen {
     /// Notes what a look-up has shown.
-    pub fn note(&self, tenant: &Tenant, collection: &Collection) {
-        let mut sights = self.lock();
-        if let Some(sight) = sights.by_key.get_mut(&collection.key) {
-            sight.is_steady = sight.collection.revision == collection.revision;
-            if !sight.is_steady {
-                sight.collection = collection.clone();
-            }
-            return;
+    pub fn note(&self, tenant: &Tenant, collection: &Collection) -> History {
+        let mut sights = lock(&self.sights);
+        if let Some(sight) = sights.by_key.get_mut(&collection.key)
+            && sight.collection.revision == collection.revision
+        {
+            sight.is_steady = true;
+            return sight.history;
         }
+        let history = sights.last.next();
+        sights.last = history;
         if sights.by_key.len() >= MOST_COLLECTIONS {
-            *sights = Sights::default();
+            *sights = Sights { last: history, ..Sights::default() };
         }
         let (key, name) = (collection.key, collection.name.clone());
         let before = sights.keys.entry(tenant.clone()).or_default().insert(name, key);
         // One of that name that another node has deleted.
         before.map(|before| sights.by_key.remove(&before));
         let (tenant, collection) = (tenant.clone(), collection.clone());
-        sights.by_key.insert(key, Sight { tenant, collection, is_steady: false });
+        sights.by_key.insert(key, Sight { tenant, collection, history, is_steady: false });
+        history
     }
 
     /// The collection of that name, if it most likely still is as it was seen.
-    pub fn steady(&self, tenant: &Tenant, name: &str) -> Option<Collection> {
-        let sights = self.lock();
+    pub fn steady(&self, tenant: &Tenant, name: &str) -> Option<(Collection, History)> {
+        let sights = lock(&self.sights);
         let sight = sights.by_key.get(sights.keys.get(tenant)?.get(name)?)?;
-        sight.is_steady.then(|| sight.collection.clone())
+        sight.is_steady.then(|| (sight.collection.clone(), sight.history))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Sights> {
-        self.sights.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Notes the rows of faces that were read after the collection was noted or found steady.
+    pub fn note_faces(&self, history: History, faces: impl Iterator<Item = (Uuid, i64)>) {
+        let mut recent = lock(&self.faces);
+        faces.for_each(|(face_id, row)| recent.insert(history, face_id, row));
     }
+
+    /// The row that a face has, or had until it was deleted.
+    pub fn row(&self, history: History, face_id: Uuid) -> Option<i64> {
+        lock(&self.faces).row(history, face_id)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Sights {
@@ -76,7 +105,7 @@ impl Sights {
 
 impl ChangeSink for Seen {
     fn committed(&self, changes: &[Change], step: Option<Step>) {
-        let mut sights = self.lock();
+        let mut sights = lock(&self.sights);
         if let Some(Step { collection, from, to }) = step
             && let Some(sight) = sights.by_key.get_mut(&collection)
             && sight.collection.revision == from

@@ -140,6 +140,8 @@ impl Operation for IndexFaces {
             faces: selection.indexed.iter().map(new_face).collect(),
         };
         let stored = context.app.store.index_faces(new).instrument(stage::store()).await?;
+        let rows = stored.iter().map(|face| (face.face_id, face.row));
+        context.app.seen.note_faces(searchable.history, rows);
         if keeps {
             let rows = stored.iter().map(|face| face.row);
             let pictures = rows.zip(pictures).filter_map(|(row, picture)| Some((row, picture?)));

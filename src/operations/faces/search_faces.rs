@@ -5,13 +5,12 @@ use uuid::Uuid;
 
 use crate::gallery::MemberKind;
 use crate::operations::error::{OperationError, OperationResult};
-use crate::operations::support::matches::{self, FaceMatch, MatchOptions, face_not_found};
+use crate::operations::support::matches::{self, FaceMatch, MatchOptions};
+use crate::operations::support::probe::face_of;
 use crate::operations::support::{Context, Searchable};
 use crate::shapes::{CollectionId, FaceId, MaxFaces, Percent};
-use crate::telemetry::stage;
 use aws_json::Operation;
 use aws_json::constraint::{Required, request};
-use tracing::Instrument as _;
 
 pub struct SearchFaces;
 
@@ -60,13 +59,7 @@ async fn search(
     input: &Input,
 ) -> OperationResult<Output> {
     let face_id = input.face_id.uuid();
-    let searched = context
-        .app
-        .store
-        .face_vector(searchable.collection.key, face_id)
-        .instrument(stage::store())
-        .await?
-        .ok_or_else(|| searchable.lacks(face_not_found()))?;
+    let searched = face_of(context, &searchable, face_id).await?;
     let options =
         MatchOptions::faces(input.max_faces, input.face_match_threshold).except(searched.row);
     Ok(Output {

@@ -11,7 +11,7 @@ use super::scene::{ModelRules, Viewer, decode_error};
 use crate::app::App;
 use crate::door::Admission;
 use crate::faults::Target;
-use crate::gallery::MemberKind;
+use crate::gallery::{History, MemberKind};
 use crate::objects::ImageBytes;
 use crate::operations::error::{OperationError, OperationResult};
 use crate::shapes::ImageLocation;
@@ -34,16 +34,20 @@ pub struct Context {
 impl Context {
     /// The tenant's collection of that name.
     pub async fn collection(&self, id: &CollectionId) -> OperationResult<Collection> {
+        Ok(self.noted_collection(id).await?.0)
+    }
+
+    async fn noted_collection(&self, id: &CollectionId) -> OperationResult<(Collection, History)> {
         let found = self.app.store.collection(&self.tenant, id.as_str());
         let found = found.instrument(stage::store()).await?;
-        self.app.seen.note(&self.tenant, &found);
-        Ok(found)
+        let history = self.app.seen.note(&self.tenant, &found);
+        Ok((found, history))
     }
 
     /// The same for an operation that embeds or compares, with the networks that the collection was
     /// made with.
     pub async fn searchable_collection(&self, id: &CollectionId) -> OperationResult<Searchable> {
-        let collection = self.collection(id).await?;
+        let (collection, history) = self.noted_collection(id).await?;
         let packs = &self.app.packs;
         let Some(vision) = packs.of(&collection.pack).await.map_err(ApiError::internal)? else {
             let (its, ours) = (&collection.pack, packs.id());
@@ -55,7 +59,7 @@ impl Context {
             warn!("{text}");
             return Err(ApiError::new(ErrorCode::InvalidParameterException, text).into());
         };
-        Ok(Searchable { collection, vision, is_assumed: false })
+        Ok(Searchable { collection, vision, history, is_assumed: false })
     }
 
     /// The same as it was seen last, where a search may begin with that and most likely need not be
@@ -65,14 +69,14 @@ impl Context {
         id: &CollectionId,
         kind: MemberKind,
     ) -> OperationResult<Option<Searchable>> {
-        let Some(collection) = self.app.seen.steady(&self.tenant, id.as_str()) else {
+        let Some((collection, history)) = self.app.seen.steady(&self.tenant, id.as_str()) else {
             return Ok(None);
         };
         if !self.app.cluster.may_begin(&collection, kind) {
             return Ok(None);
         }
         let vision = self.app.packs.of(&collection.pack).await.map_err(ApiError::internal)?;
-        Ok(vision.map(|vision| Searchable { collection, vision, is_assumed: true }))
+        Ok(vision.map(|vision| Searchable { collection, vision, history, is_assumed: true }))
     }
 
     /// How the newest model version looks at images: stateless operations always use it.
@@ -177,6 +181,7 @@ impl Context {
 pub struct Searchable {
     pub collection: Collection,
     pub vision: Vision,
+    pub history: History,
     /// Whether nobody was asked yet: the answer has to find out whether the collection is so.
     pub is_assumed: bool,
 }

@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use crate::gallery::MemberKind;
 use crate::operations::error::{OperationError, OperationResult};
-use crate::operations::support::matches::face_not_found;
 use crate::operations::support::matches::{self, MatchOptions, UserMatch};
+use crate::operations::support::probe::face_of;
 use crate::operations::support::{Context, Searchable};
 use crate::shapes::{CollectionId, FaceId, MaxUserResults, Percent, UserId};
 use crate::telemetry::stage;
@@ -112,10 +112,7 @@ async fn like_face(
     face_id: Uuid,
     options: MatchOptions,
 ) -> OperationResult<Vec<UserMatch>> {
-    let collection = &searchable.collection;
-    let found = context.app.store.face_vector(collection.key, face_id);
-    let face = found.instrument(stage::store()).await?;
-    let face = face.ok_or_else(|| searchable.lacks(face_not_found()))?;
+    let face = face_of(context, searchable, face_id).await?;
     matches::users(context, searchable, &face.vector, options).await
 }
 
@@ -134,8 +131,19 @@ async fn like_user(
         .instrument(stage::store())
         .await?
         .ok_or_else(|| searchable.lacks(ApiError::user_not_found(user_id.as_str())))?;
-    let faces = app.store.user_vectors(collection.key, user.row).instrument(stage::store()).await?;
-    match user_vector(&faces) {
+    let known = if searchable.is_assumed {
+        app.cluster.vector(collection, MemberKind::Users, user.row)
+    } else {
+        None
+    };
+    let vector = match known {
+        Some(vector) => Some(vector),
+        None => {
+            let faces = app.store.user_vectors(collection.key, user.row);
+            user_vector(&faces.instrument(stage::store()).await?)
+        }
+    };
+    match vector {
         Some(vector) => {
             matches::users(context, searchable, &vector, options.except(user.row)).await
         }
