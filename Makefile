@@ -92,8 +92,8 @@ bench-index-faces: build $(CLIENTS)
 bench-recognition: build $(CLIENTS)
 	$(VENV)/bin/python benches/recognition.py
 
-bench-cluster: $(POSTGRES) ## Two nodes over one PostgreSQL server beside SQLite
-	cargo bench --locked --bench cluster
+bench-cluster: $(POSTGRES) ## Two nodes over one PostgreSQL server beside SQLite: ARGS="1000000" searches so many faces only
+	cargo bench --locked --bench cluster -- $(ARGS)
 
 bench-rivals: build $(RIVALS) ## Beside a script of an afternoon: MODELS=folder of its networks, ARGS="--other NAME=URL"
 	$(CACHE)/rivals/bin/python benches/rivals/compare.py $(if $(MODELS),--models $(MODELS)) $(ARGS)

@@ -3,7 +3,8 @@
 //! failover keeps writes waiting.
 //!
 //! `make bench-cluster` starts PostgreSQL with default durability in the system's temporary
-//! directory (set `TMPDIR` to measure another disk).
+//! directory (set `TMPDIR` to measure another disk). `ARGS="1000 1000000"` searches collections of
+//! these sizes, and leaves out the rest.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -12,6 +13,7 @@
     reason = "counts and shares of them, for people to read"
 )]
 
+mod http;
 mod node;
 mod sharing;
 
@@ -19,34 +21,32 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use http::Http;
 use lookalike_store::testing::Server;
-use lookalike_store::{Address, Collection, Location, Postgres, Sqlite};
+use lookalike_store::{Address, Location, Postgres, Sqlite};
 use node::{Node, image, vector};
 
-const FACES: u64 = 100_000;
-const FACES_OF_IMAGE: u32 = 100;
-const SEARCHES: u64 = 1000;
+const SIZES: [u64; 2] = [1000, 100_000];
+const SEARCHES: usize = 1000;
+const SEARCHES_OF_TURN: usize = 100;
 const WRITERS: u64 = 64;
 const WRITING: Duration = Duration::from_secs(8);
 const VISIBILITY_ROUNDS: u64 = 1000;
 
 fn main() {
+    let asked: Vec<u64> = std::env::args().filter_map(|size| size.parse().ok()).collect();
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
+        let server = Server::durable();
+        search(&server, if asked.is_empty() { &SIZES } else { &asked }).await;
+        if !asked.is_empty() {
+            return;
+        }
         let folder = tempfile::tempdir().expect("a folder");
         let location = Location::Directory(folder.path().to_owned());
         let sqlite = Node::over(Arc::new(Sqlite::open(&location).await.expect("opens")));
-        let server = Server::durable();
         let address = server.schema().await;
         let [one, two] = [postgres(&address).await, postgres(&address).await];
-
-        let in_sqlite = fill("SQLite", &sqlite).await;
-        let in_postgres = fill("PostgreSQL", &one).await;
-        // By turns, so that what else the machine does meets both.
-        for _ in 0..2 {
-            search("SQLite", &sqlite, &in_sqlite).await;
-            search("PostgreSQL", &one, &in_postgres).await;
-        }
         write("SQLite, one process", &[&sqlite]).await;
         write("PostgreSQL, one node", &[&one]).await;
         write("PostgreSQL, two nodes", &[&one, &two]).await;
@@ -64,30 +64,42 @@ async fn postgres(address: &str) -> Node {
     Node::over(Arc::new(Postgres::open(&address).await.expect("opens")))
 }
 
-/// Writes faces in calls of many.
-async fn fill(engine: &str, node: &Node) -> Collection {
-    let collection = node.collection("filled").await;
-    let start = Instant::now();
-    for number in 0..FACES / u64::from(FACES_OF_IMAGE) {
-        let image = image(&collection, number, FACES_OF_IMAGE);
-        node.store.index_faces(image).await.expect("stored");
+/// SearchFaces on both engines by turns, so that what else the machine does meets both.
+async fn search(server: &Server, sizes: &[u64]) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let sqlite = Http::start(folder.path().to_str().expect("UTF-8"), &[]).await;
+    let postgres = Http::start(&server.schema().await, &[]).await;
+    for &size in sizes {
+        let name = format!("of-{size}");
+        let (in_sqlite, rate) = sqlite.fill(&name, size, SEARCHES).await;
+        println!("SQLite: {size} faces, 100 a call, one client: {rate:.0} faces/s");
+        let (in_postgres, rate) = postgres.fill(&name, size, SEARCHES).await;
+        println!("PostgreSQL: {size} faces, 100 a call, one client: {rate:.0} faces/s");
+        let (mut times, mut ratios) = ([Vec::new(), Vec::new()], Vec::new());
+        for number in 0..=2 * SEARCHES / SEARCHES_OF_TURN {
+            let first = number * SEARCHES_OF_TURN % in_sqlite.len();
+            let turn = first..first + SEARCHES_OF_TURN;
+            let of_sqlite = sqlite.search(&name, &in_sqlite[turn.clone()]).await;
+            let of_postgres = postgres.search(&name, &in_postgres[turn]).await;
+            // The first turn loads the collections.
+            if number > 0 {
+                ratios.push(median(&of_postgres).div_duration_f64(median(&of_sqlite)));
+                times[0].extend(of_sqlite);
+                times[1].extend(of_postgres);
+            }
+        }
+        let [of_sqlite, of_postgres] = times;
+        print_times(&format!("SQLite: SearchFaces of {size} faces, one client"), of_sqlite);
+        print_times(&format!("PostgreSQL: SearchFaces of {size} faces, one client"), of_postgres);
+        ratios.sort_unstable_by(f64::total_cmp);
+        println!("PostgreSQL / SQLite, median of the turns: {:.2}", ratios[ratios.len() / 2]);
     }
-    let rate = FACES as f64 / start.elapsed().as_secs_f64();
-    println!("{engine}: {FACES} faces, {FACES_OF_IMAGE} a call, one client: {rate:.0} faces/s");
-    collection
 }
 
-/// A look-up, a scan and the look-up of the hits, as SearchFaces does them.
-async fn search(engine: &str, node: &Node, collection: &Collection) {
-    node.search(&collection.name, &vector(0)).await;
-    let mut times = Vec::new();
-    for number in 0..SEARCHES {
-        let probe = vector((number % (FACES / u64::from(FACES_OF_IMAGE))) << 8);
-        let start = Instant::now();
-        assert!(!node.search(&collection.name, &probe).await.is_empty());
-        times.push(start.elapsed());
-    }
-    print_times(&format!("{engine}: search of {FACES} faces, one client"), times);
+fn median(times: &[Duration]) -> Duration {
+    let mut times = times.to_vec();
+    times.sort_unstable();
+    times[times.len() / 2]
 }
 
 /// Has many clients write one face a call to one collection.

@@ -55,8 +55,14 @@ impl Node {
     }
 }
 
-/// A unit vector without pattern, always the same for the same number.
+/// The unit vector of a face, always the same for the same number; four at a time are of a person.
 pub fn vector(number: u64) -> Vec<f32> {
+    let (person, own) = (noise(!(number / 4)), noise(number));
+    unit(person.iter().zip(own).map(|(person, own)| person + 0.6 * own).collect())
+}
+
+/// A unit vector without pattern.
+fn noise(number: u64) -> Vec<f32> {
     let mut state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut normal = || {
         state ^= state << 13;
@@ -65,7 +71,10 @@ pub fn vector(number: u64) -> Vec<f32> {
         // The sum of eight bytes is normal enough.
         state.to_le_bytes().map(f32::from).iter().sum::<f32>() - 8.0 * 127.5
     };
-    let values: Vec<f32> = (0..DIMENSION).map(|_| normal()).collect();
+    unit((0..DIMENSION).map(|_| normal()).collect())
+}
+
+fn unit(values: Vec<f32>) -> Vec<f32> {
     let norm = values.iter().map(|value| value * value).sum::<f32>().sqrt();
     values.iter().map(|value| value / norm).collect()
 }
