@@ -45,7 +45,7 @@ struct Sight {
 }
 
 impl Seen {
-    /// Notes what a look-up has shown.
+    /// Notes what a look-up has shown, and names the history that it is of.
     pub fn note(&self, tenant: &Tenant, collection: &Collection) -> History {
         let mut sights = lock(&self.sights);
         if let Some(sight) = sights.by_key.get_mut(&collection.key)
@@ -56,12 +56,13 @@ impl Seen {
         }
         let history = sights.last.next();
         sights.last = history;
-        if sights.by_key.len() >= MOST_COLLECTIONS {
+        let is_new = !sights.by_key.contains_key(&collection.key);
+        if is_new && sights.by_key.len() >= MOST_COLLECTIONS {
             *sights = Sights { last: history, ..Sights::default() };
         }
         let (key, name) = (collection.key, collection.name.clone());
         let before = sights.keys.entry(tenant.clone()).or_default().insert(name, key);
-        // One of that name that another node has deleted.
+        // What was known of it, or one of that name that another node has deleted.
         before.map(|before| sights.by_key.remove(&before));
         let (tenant, collection) = (tenant.clone(), collection.clone());
         sights.by_key.insert(key, Sight { tenant, collection, history, is_steady: false });
