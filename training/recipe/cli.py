@@ -14,7 +14,11 @@ STEPS = {
     "train-embedder": ("recipe.embedder.train", "train the embedder whole"),
     "look": ("recipe.detector.photographs", "let the teacher look at photographs several times"),
     "mine": ("recipe.detector.mine", "find what the pack's detector wrongly takes for faces"),
-    "train-detector": ("recipe.detector.train", "train the detector"),
+    "train-detector-blocks": (
+        "recipe.detector.blocks",
+        "train the detector's parts, each by itself",
+    ),
+    "train-detector": ("recipe.detector.train", "train the detector whole"),
     "ask-teachers": ("recipe.analyzer.teachers", "run the analyzer's teachers over the cache"),
     "label": ("recipe.analyzer.labels", "merge labels and the teachers' answers"),
     "train-analyzer": ("recipe.analyzer.train", "train the analyzer"),

@@ -41,8 +41,9 @@ class Run:
         self.averaged = AveragedModel(
             model, multi_avg_fn=get_ema_multi_avg_fn(0.998), use_buffers=True
         )
-        kernels = [w for w in model.parameters() if muon and w.ndim == 4]
-        others = [w for w in model.parameters() if not (muon and w.ndim == 4)]
+        matrices = {w: muon and w.ndim == 4 and w.shape[1] > 1 for w in model.parameters()}
+        kernels = [w for w, is_matrix in matrices.items() if is_matrix]
+        others = [w for w, is_matrix in matrices.items() if not is_matrix]
         self.optimizers: list[torch.optim.Optimizer] = [
             torch.optim.AdamW(others, peak, weight_decay=decay)
         ]

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from recipe.common import data
 from recipe.common.loop import Run
+from recipe.common.maps import distances
 from recipe.embedder import morphs
 from recipe.embedder.maps import Maps
 from recipe.embedder.model import Embedder, scaled
@@ -28,8 +29,7 @@ def losses(model: Embedder, maps: Maps, views: Tensor, ends: list[Tensor]) -> Te
     mine += [torch.relu(model.head(blocks[-1])), model.gather(head)]
     wanted = [*maps.changes(ends), head, gathered]
     variances = [*maps.variance_of_change, *maps.variance[-2:]]
-    left = [((m - w).square() / v).mean() for m, w, v in zip(mine, wanted, variances)]
-    return torch.stack(left)
+    return distances(mine, wanted, variances)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

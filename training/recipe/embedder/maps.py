@@ -5,22 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import islice
 
-import numpy as np
-import torch
 from torch import Tensor, nn
 
+from recipe.common.maps import tensor, variance
 from recipe.embedder import morphs, teacher
 
 MEASURED = 6
 """Batches whose maps set the scale."""
-LEAST = 0.02
-"""Least variance of a channel, as a share of the map's mean square: nearly silent ones would count
-for more than all others."""
-
-
-def tensor(map_: np.ndarray) -> Tensor:
-    """A map [N, C, H, W] with its channels last in memory, as the convolutions like it."""
-    return torch.from_numpy(map_).contiguous(memory_format=torch.channels_last)
 
 
 class Maps:
@@ -45,11 +36,3 @@ class Maps:
             end - before if adds else end
             for adds, before, end in zip(self.adds, [ends[0], *ends], ends)
         ]
-
-
-def variance(parts: tuple[Tensor, ...]) -> Tensor:
-    """The variance [1, C, 1, 1] of each channel."""
-    whole = torch.cat(parts)
-    square = whole.square().mean((0, 2, 3), keepdim=True)
-    spread = square - whole.mean((0, 2, 3), keepdim=True).square()
-    return spread.clamp(min=LEAST * square.mean().item())

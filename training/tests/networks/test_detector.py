@@ -9,14 +9,14 @@ import torch
 from randomized import randomized
 
 from recipe.common import onnx_export, onnx_runtime, warm
-from recipe.detector import export, train, views, yunet
-from recipe.detector.model import OUTPUTS, Detector
+from recipe.detector import examples, export, views, yunet
+from recipe.detector.model import OUTPUTS, STRIDES, Detector
 
 
 def perfect_outputs(maps: list[np.ndarray]) -> dict[str, np.ndarray]:
     """The YuNet outputs of a detector that matches its targets exactly."""
     outputs = {}
-    for stride, grid in zip(train.STRIDES, maps):
+    for stride, grid in zip(STRIDES, maps):
         flat = grid.reshape(15, -1).T
         row, column = np.divmod(np.arange(len(flat)), grid.shape[2])
         cell = np.stack([column, row], 1)
@@ -33,7 +33,7 @@ def test_targets_decode_to_the_faces_they_were_made_of() -> None:
     boxes = np.array([[10, 20, 26, 40], [100, 90, 160, 170], [150, 10, 310, 200.0]])
     landmarks = np.stack([np.linspace(box[:2], box[2:], 5) for box in boxes])
     sample = views.View(np.zeros((320, 320, 3), np.uint8), boxes, landmarks)
-    outputs = perfect_outputs(train.targets(sample, 320))
+    outputs = perfect_outputs(examples.targets(sample, 320))
     faces = yunet.suppress(yunet.decode(outputs, 320, 0.5), 0.45)
     order = np.argsort(faces.boxes[:, 0])
     np.testing.assert_allclose(faces.boxes[order], boxes, atol=1e-2)
@@ -44,7 +44,7 @@ def test_ignored_boxes_are_neither_right_nor_wrong_and_faces_win_over_them() -> 
     face, doubt = np.array([[100, 90, 160, 170.0]]), np.array([[90, 80, 170, 250.0]])
     landmarks = np.linspace(face[:, :2], face[:, 2:], 5, axis=1)
     sample = views.View(np.zeros((320, 320, 3), np.uint8), face, landmarks, doubt)
-    grid = train.targets(sample, 320)[1][train.MASK]
+    grid = examples.targets(sample, 320)[1][examples.MASK]
     assert grid[8, 8] == 1
     assert grid[14, 8] == -1
     assert grid[18, 8] == 0
