@@ -6,7 +6,7 @@ SIDE = 96
 """Side of the crop in pixels."""
 SCALE = 0.4
 """How far the alignment template is shrunk in the crop, so that it shows what is around."""
-THRESHOLD = 0.2
+THRESHOLD = 0.35
 """Detector score from which a find gets the second look."""
 FIGURES = data.WORK / "verifier.json"
 """The calibration of the last export."""
