@@ -131,7 +131,7 @@ impl Cluster {
     /// Whether a search of a collection in that state may begin before anybody has asked whether it
     /// still is in that state.
     pub fn may_begin(&self, collection: &Collection, kind: MemberKind) -> bool {
-        let all = Part { collection: collection.key, kind, rows: RowRange::ALL };
+        let all = Part::whole(collection.key, kind);
         // Nodes that share keep parts, and bring them to any state that they are asked for.
         self.sharing.is_some() || self.gallery.is_at(all, collection.revision)
     }
@@ -139,7 +139,7 @@ impl Cluster {
     /// The vector of a face or user, where this node has the whole collection in memory in that
     /// state, or a later one.
     pub fn vector(&self, collection: &Collection, kind: MemberKind, row: i64) -> Option<Vec<f32>> {
-        let all = Part { collection: collection.key, kind, rows: RowRange::ALL };
+        let all = Part::whole(collection.key, kind);
         self.gallery.vector(all, collection.revision, row)
     }
 

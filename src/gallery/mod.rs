@@ -73,6 +73,11 @@ pub struct Part {
 }
 
 impl Part {
+    /// All rows of a collection.
+    pub fn whole(collection: CollectionKey, kind: MemberKind) -> Self {
+        Self { collection, kind, rows: RowRange::ALL }
+    }
+
     /// All parts that a collection may have.
     fn of(collection: CollectionKey) -> RangeInclusive<Self> {
         let bound = |kind, row| Self { collection, kind, rows: RowRange { first: row, end: row } };
@@ -157,7 +162,7 @@ impl Gallery {
         min_cosine: f32,
         k: usize,
     ) -> Result<Found, SearchError> {
-        let all = Part { collection: collection.key, kind, rows: RowRange::ALL };
+        let all = Part::whole(collection.key, kind);
         self.search_part(all, collection.revision, vector, min_cosine, k).await
     }
 
@@ -192,15 +197,17 @@ impl Gallery {
 
     /// Whether a part is in memory in that state, so that a search of it asks nobody.
     pub fn is_at(&self, part: Part, revision: Revision) -> bool {
-        let index = self.members.lock().get(&part).and_then(Member::ready);
-        index.is_some_and(|index| index.revision() == revision)
+        self.at(part, revision).is_some()
     }
 
     /// The vector of a row of a part that is in memory in that state, or a later one.
     pub fn vector(&self, part: Part, revision: Revision, row: i64) -> Option<Vec<f32>> {
+        self.at(part, revision)?.arena()?.get(row)
+    }
+
+    fn at(&self, part: Part, revision: Revision) -> Option<Arc<Index>> {
         let index = self.members.lock().get(&part).and_then(Member::ready)?;
-        let is_at = index.revision() == revision;
-        is_at.then(|| index.arena()?.get(row)).flatten()
+        (index.revision() == revision).then_some(index)
     }
 
     /// Forgets the parts that are not `wanted` and have met this so many times without being

@@ -4,31 +4,17 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 
+use super::looked_up;
 use crate::gallery::{Gallery, MemberKind, SearchError};
 use lookalike_search::testing::{ids, scattered};
 use lookalike_search::user_vector;
 use lookalike_store::{
-    Change, ChangeSink, Collection, CollectionKey, FaceVector, FaceVisitor, PackId, Revision,
-    RowRange, StoreError, StoreResult, UserVisitor, VectorSource,
+    Change, ChangeSink, Collection, CollectionKey, FaceVector, FaceVisitor, Revision, RowRange,
+    StoreError, StoreResult, UserVisitor, VectorSource,
 };
 
 const COLLECTION: CollectionKey = CollectionKey(7);
 const DIMENSION: usize = 32;
-
-/// What a look-up of a collection gives.
-fn looked_up(key: CollectionKey) -> Collection {
-    Collection {
-        key,
-        name: "staff".to_owned(),
-        model_version: "7.0".to_owned(),
-        pack: PackId { name: "default".to_owned(), version: "1".to_owned() },
-        created_at: 0,
-        face_count: 0,
-        user_count: 0,
-        revision: Revision::default(),
-        next_row: i64::MAX,
-    }
-}
 
 /// A store in a map, whose loads are slow enough for writes to come between.
 #[derive(Default)]

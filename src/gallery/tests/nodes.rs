@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 
+use super::looked_up;
 use crate::gallery::{Gallery, MemberKind};
 use lookalike_search::testing::{ids, scattered};
 use lookalike_store::{
-    Collection, CollectionKey, FaceVisitor, PackId, Revision, RowRange, Since, StoreResult,
-    UserVisitor, VectorSource,
+    Collection, CollectionKey, FaceVisitor, Revision, RowRange, Since, StoreResult, UserVisitor,
+    VectorSource,
 };
 
 type State = (Revision, BTreeMap<i64, Vec<f32>>);
@@ -40,15 +41,10 @@ impl Ledger {
         let states = self.states.lock().unwrap();
         let (revision, faces) = states.last().expect("a state");
         Collection {
-            key: CollectionKey(7),
-            name: "staff".to_owned(),
-            model_version: "7.0".to_owned(),
-            pack: PackId { name: "default".to_owned(), version: "1".to_owned() },
-            created_at: 0,
             face_count: faces.len() as u64,
-            user_count: 0,
             revision: *revision,
             next_row: 1000,
+            ..looked_up(CollectionKey(7))
         }
     }
 }

@@ -1,8 +1,9 @@
 //! What a node knows of collections without asking.
 
+use super::looked_up;
 use crate::gallery::{History, Seen};
 use lookalike_store::{
-    Change, ChangeSink as _, Collection, CollectionKey, FaceVector, PackId, Revision, Step, Tenant,
+    Change, ChangeSink as _, Collection, CollectionKey, FaceVector, Revision, Step, Tenant,
 };
 use uuid::Uuid;
 
@@ -11,17 +12,8 @@ fn tenant(account: &str) -> Tenant {
 }
 
 fn staff(key: i64, version: i64, nonce: i64) -> Collection {
-    Collection {
-        key: CollectionKey(key),
-        name: "staff".to_owned(),
-        model_version: "7.0".to_owned(),
-        pack: PackId { name: "default".to_owned(), version: "1".to_owned() },
-        created_at: 0,
-        face_count: 0,
-        user_count: 0,
-        revision: Revision { version, nonce },
-        next_row: 10,
-    }
+    let revision = Revision { version, nonce };
+    Collection { revision, next_row: 10, ..looked_up(CollectionKey(key)) }
 }
 
 fn steady(seen: &Seen, tenant: &Tenant, name: &str) -> Option<Collection> {
