@@ -14,10 +14,7 @@ STEPS = {
     "train-embedder": ("recipe.embedder.train", "train the embedder whole"),
     "look": ("recipe.detector.photographs", "let the teacher look at photographs several times"),
     "mine": ("recipe.detector.mine", "find what the pack's detector wrongly takes for faces"),
-    "train-detector-blocks": (
-        "recipe.detector.blocks",
-        "train the detector's parts, each by itself",
-    ),
+    "train-detector-blocks": ("recipe.detector.blocks", "train the detector by parts"),
     "train-detector": ("recipe.detector.train", "train the detector whole"),
     "ask-teachers": ("recipe.analyzer.teachers", "run the analyzer's teachers over the cache"),
     "label": ("recipe.analyzer.labels", "merge labels and the teachers' answers"),

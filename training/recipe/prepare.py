@@ -26,7 +26,7 @@ LEAST_FACE = 24.0
 @cache
 def teacher() -> yunet.Detector:
     """The teacher's detector, one per process."""
-    return yunet.Detector(data.SHARED / "models" / "yunet_n_dynamic.onnx", threshold=0.5)
+    return yunet.Detector(yunet.MODEL, threshold=0.5)
 
 
 def prominent(faces: yunet.Faces, shape: tuple[int, ...]) -> yunet.Faces:

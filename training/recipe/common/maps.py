@@ -32,6 +32,11 @@ def tensor(map_: np.ndarray) -> Tensor:
     return torch.from_numpy(map_).contiguous(memory_format=torch.channels_last)
 
 
+def variances(looks: list[list[Tensor]]) -> list[Tensor]:
+    """The variances of each map over some looks."""
+    return [variance(parts) for parts in zip(*looks)]
+
+
 def variance(parts: tuple[Tensor, ...]) -> Tensor:
     """The variance [1, C, 1, 1] of each channel over the parts of a map."""
     number = sum(part[:, 0].numel() for part in parts)
@@ -40,7 +45,15 @@ def variance(parts: tuple[Tensor, ...]) -> Tensor:
     return (square - mean.square()).clamp(min=LEAST * square.mean().item())
 
 
-def distances(mine: list[Tensor], wanted: list[Tensor], scale: list[Tensor]) -> Tensor:
-    """The share of the variance `scale` that each of `mine` leaves open of the wanted map."""
-    parts = [((m - w).square() / s).mean() for m, w, s in zip(mine, wanted, scale)]
+def distances(
+    mine: list[Tensor],
+    wanted: list[Tensor],
+    scale: list[Tensor],
+    weight: Tensor | float = 1.0,
+) -> Tensor:
+    """The share of the variance `scale` that each of `mine` leaves open of the wanted map.
+
+    `weight`: what each image counts, [N, 1, 1, 1].
+    """
+    parts = [(weight * (m - w).square() / s).mean() for m, w, s in zip(mine, wanted, scale)]
     return torch.stack(parts)

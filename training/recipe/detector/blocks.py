@@ -12,7 +12,7 @@ from torch import Tensor
 
 from recipe.common import data
 from recipe.common.loop import Run
-from recipe.common.maps import distances, variance
+from recipe.common.maps import distances, variances
 from recipe.detector.examples import Stream, lessons
 from recipe.detector.model import Detector, normalized
 
@@ -46,7 +46,7 @@ def execute(options: argparse.Namespace) -> None:
     torch.manual_seed(0)
     model = Detector().train().to(memory_format=torch.channels_last)
     some = [next(batches) for _ in range(MEASURED)]
-    scale = [variance(parts) for parts in zip(*(maps for _, _, maps, _ in some))]
+    scale = variances([maps for _, _, maps, _ in some])
     run = Run(model, CHECKPOINT, options.minutes, options.rate, decay=0.01)
     left = torch.zeros(0)
     for _ in run.steps():

@@ -39,7 +39,7 @@ def clean_backgrounds() -> set[str]:
     """Names of the photos in which the teacher finds no face at a low threshold; cached."""
     store = data.WORK / "backgrounds.json"
     if not store.exists():
-        wary = yunet.Detector(data.SHARED / "models" / "yunet_n_dynamic.onnx", threshold=0.3)
+        wary = yunet.Detector(yunet.MODEL, threshold=0.3)
         clean = []
         for name, encoded in data.read_images("backgrounds"):
             image = data.decode(encoded)

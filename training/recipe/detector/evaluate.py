@@ -94,7 +94,7 @@ class Exam:
         self, split: int, photos: int = 800, crowds: int = 200, large: int = 200, seed: int = 11
     ):
         self.composer = composites.Composer(split, held_out=True)
-        self.teacher = yunet.Detector(data.SHARED / "models" / "yunet_n_dynamic.onnx", DOUBTFUL)
+        self.teacher = yunet.Detector(yunet.MODEL, DOUBTFUL)
         self.rng = np.random.default_rng([seed, split])
         order = self.rng.permutation(len(self.composer.photos))[:photos]
         self.photos = [data.decode(self.composer.photos[i][0]) for i in order]
@@ -168,7 +168,7 @@ def measure(pack: Path, photos: int = 800) -> dict[str, object]:
     threshold = Exam(data.CALIBRATION, photos, crowds=0, large=0).run(mine)["real"].threshold()
     exam = Exam(data.TEST, photos, crowds=photos // 4, large=photos // 4)
     tallies = exam.run(mine)
-    teacher = yunet.Detector(data.SHARED / "models" / "yunet_n_dynamic.onnx", threshold=0.2)
+    teacher = yunet.Detector(yunet.MODEL, threshold=0.2)
     return {
         "threshold": round(threshold, 3),
         "sets": {name: tally.at(threshold) for name, tally in tallies.items()},

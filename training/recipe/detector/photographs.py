@@ -154,7 +154,7 @@ def saved_looks(collection: Collection) -> dict[str, tuple[tuple[int, int], Look
 
 def look(collection: Collection, most: int) -> None:
     """Look at the photos of a collection until each has had `most` looks."""
-    teacher = yunet.Detector(data.SHARED / "models" / "yunet_n_dynamic.onnx", DOUBTFUL)
+    teacher = yunet.Detector(yunet.MODEL, DOUBTFUL)
     saved = saved_looks(collection)
     wanted = (TIGHT if collection.tight else WHOLE)[:most]
     images = tqdm(data.read_images(collection.name), desc=collection.name, mininterval=10)

@@ -6,8 +6,8 @@ from torch import Tensor, cat
 
 from recipe.common import data, onnx_runtime
 from recipe.common.maps import shown, tensor
+from recipe.detector import yunet
 
-MODEL = data.SHARED / "models" / "yunet_n_dynamic.onnx"
 INNER = {
     **dict.fromkeys(("233", "241", "250", "259"), 10.0),
     **dict.fromkeys(("283", "273", "263"), 10.0),
@@ -24,7 +24,7 @@ class Teacher:
 
     def __init__(self) -> None:
         self.names = [*INNER, *(name for names in RAW for name in names)]
-        path = shown(MODEL, self.names, data.WORK / "teacher-detector.onnx")
+        path = shown(yunet.MODEL, self.names, data.WORK / "teacher-detector.onnx")
         self.session = onnx_runtime.session(path)
 
     def look(self, images: Tensor) -> tuple[list[Tensor], list[Tensor]]:

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from recipe.common import data, onnx_export, warm
 from recipe.common.loop import Run
-from recipe.common.maps import distances, variance
+from recipe.common.maps import distances, variances
 from recipe.detector import blocks
 from recipe.detector.examples import BOX, KEYPOINTS, MASK, Stream, lessons
 from recipe.detector.model import STRIDES, Detector, normalized
@@ -114,7 +114,7 @@ def execute(options: argparse.Namespace) -> None:
     seed = int(resumes and CHECKPOINT.stat().st_mtime)
     batches = lessons(Stream(seed, options.batch, FRESH, LARGE))
     some = [next(batches) for _ in range(blocks.MEASURED)]
-    scale = [variance(parts) for parts in zip(*(maps for _, _, maps, _ in some))]
+    scale = variances([maps for _, _, maps, _ in some])
     if options.warm:
         warm.start(model, data.PACK / "detector.onnx", some[0][0].float())
     elif not resumes:

@@ -8,8 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from recipe.common import onnx_runtime
+from recipe.common import data, onnx_runtime
 
+MODEL = data.SHARED / "models" / "yunet_n_dynamic.onnx"
 STRIDES = (8, 16, 32)
 NMS_IOU = 0.45
 """Overlap from which non-maximum suppression drops the lower score."""

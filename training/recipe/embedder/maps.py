@@ -7,7 +7,7 @@ from itertools import islice
 
 from torch import Tensor, nn
 
-from recipe.common.maps import tensor, variance
+from recipe.common.maps import tensor, variances
 from recipe.embedder import morphs, teacher
 
 MEASURED = 6
@@ -21,9 +21,8 @@ class Maps:
         self.teach = teacher.Teacher(morphs.BATCH)
         self.adds = [block.adds for block in blocks]
         some = [self.look(batch) for batch in islice(batches, MEASURED)]
-        self.variance = [variance(parts) for parts in zip(*some)]
-        changes = [self.changes(maps) for maps in some]
-        self.variance_of_change = [variance(parts) for parts in zip(*changes)]
+        self.variance = variances(some)
+        self.variance_of_change = variances([self.changes(maps) for maps in some])
 
     def look(self, batch: dict[str, Tensor]) -> list[Tensor]:
         """The ends of the blocks, the head and its gathering."""

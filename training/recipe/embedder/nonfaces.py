@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def execute(options: argparse.Namespace) -> None:
     """Cut the crops."""
-    paths = (data.SHARED / "models" / "yunet_n_dynamic.onnx", options.pack / "detector.onnx")
+    paths = (yunet.MODEL, options.pack / "detector.onnx")
     detectors = [yunet.Detector(path, LEAST) for path in paths]
     rng, crops, splits = np.random.default_rng(5), [], []
     for _, encoded in tqdm(list(data.read_images("negatives")), desc="nonfaces", mininterval=10):

@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from recipe.common import data, onnx_export
 from recipe.common.loop import Run
+from recipe.common.maps import distances
 from recipe.embedder import blocks, morphs, teacher, verification, views
 from recipe.embedder.maps import Maps
 from recipe.embedder.model import Embedder, pooled, scaled
@@ -38,15 +39,6 @@ def distance(embedding: Tensor, batch: dict[str, Tensor]) -> Tensor:
     each = (weight * (1 - (embedding * target).sum(1))).sum() / weight.sum()
     mine, theirs = embedding[weight == 1], target[weight == 1]
     return each + PAIRS * (mine @ mine.T - theirs @ theirs.T).square().mean()
-
-
-def map_distance(mine: list[Tensor], maps: Maps, wanted: list[Tensor], weight: Tensor) -> Tensor:
-    """Squared differences of the maps, each in its variance, summed."""
-    parts = [
-        (weight[:, None, None, None] * (m - w).square() / variance).mean()
-        for m, w, variance in zip(mine, wanted, maps.variance)
-    ]
-    return torch.stack(parts).sum()
 
 
 @torch.no_grad()
@@ -129,7 +121,8 @@ def execute(options: argparse.Namespace) -> None:
         batch = next(batches)
         mine, wanted = model.maps(scaled(batch["views"].numpy())), maps.look(batch)
         importance = FIRST_MAPS + (LAST_MAPS - FIRST_MAPS) * share
-        of_maps = map_distance(mine, maps, wanted, batch["weights"])
+        weight = batch["weights"][:, None, None, None]
+        of_maps = distances(mine, wanted, maps.variance, weight).sum()
         run.learn(distance(model.linear(pooled(mine)), batch) + importance * of_maps)
         if run.step % options.judge_every == 0:
             print(f" step {run.step}: {judge(run.averaged.module)}", flush=True)

@@ -152,8 +152,7 @@ def execute(options: argparse.Namespace) -> None:
     seed = time.time_ns()
     rng = np.random.default_rng(seed)
     source = views.Views(data.TRAIN)
-    teacher = data.SHARED / "models" / "yunet_n_dynamic.onnx"
-    paths = [options.pack / "detector.onnx", *options.detectors, teacher]
+    paths = [options.pack / "detector.onnx", *options.detectors, yunet.MODEL]
     detectors = [yunet.Detector(path, THRESHOLD) for path in paths]
     folder().mkdir(parents=True, exist_ok=True)
     kept: list[Example] = []

@@ -10,8 +10,9 @@ from randomized import randomized
 from torch.nn import functional
 
 from recipe.common import onnx_export
+from recipe.common.maps import distances, variances
 from recipe.embedder import blocks, export, teacher, train, views
-from recipe.embedder.maps import Maps, variance
+from recipe.embedder.maps import Maps
 from recipe.embedder.model import Embedder, Rated, scaled
 
 
@@ -35,14 +36,14 @@ def test_a_network_that_looks_like_the_teacher_leaves_nothing_open() -> None:
         ends = model.maps(pixels)
         maps = Maps.__new__(Maps)
         maps.adds = [block.adds for block in model.blocks]
-        maps.variance = [variance((end,)) for end in ends]
-        maps.variance_of_change = [variance((change,)) for change in maps.changes(ends)]
+        maps.variance = variances([ends])
+        maps.variance_of_change = variances([maps.changes(ends)])
         left = blocks.losses(model, maps, pixels, ends)
         assert max(left) < 1e-8 and len(left) == len(teacher.MAPS)
-        weight = torch.ones(2)
-        assert train.map_distance(ends, maps, ends, weight) == 0
+        weight = torch.ones(2, 1, 1, 1)
+        assert distances(ends, ends, maps.variance, weight).sum() == 0
         moved = [end + variance.sqrt() for end, variance in zip(ends, maps.variance)]
-        distance = train.map_distance(moved, maps, ends, weight)
+        distance = distances(moved, ends, maps.variance, weight).sum()
     assert abs(distance.item() - len(ends)) < 1e-3
 
 
