@@ -31,7 +31,7 @@ def phantoms(detector: yunet.Detector, photo: photographs.Photo) -> np.ndarray:
     boxes = np.concatenate([upright.boxes, back])
     taken = photo.faces.boxes
     if not photo.empty:
-        taken = np.concatenate([taken, photo.doubts])
+        taken = np.concatenate([taken, photo.doubts.boxes])
     apart = [box for box in boxes if not len(taken) or yunet.overlap(box, taken).max() < APART]
     return np.array(apart).reshape(-1, 4)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import pickle
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -65,17 +65,19 @@ COLLECTIONS = (
 
 @dataclass
 class Photo:
-    """One photo: its encoded bytes, the faces in it and the boxes [N, 4] that may be faces.
+    """One photo: its encoded bytes, the faces in it and what may be faces.
 
-    Where `empty`, there are no faces and `doubts` are what the teacher wrongly saw.
+    Where `empty`, there are no faces and `doubts` are what the teacher wrongly saw. `wrong` are
+    boxes [N, 4] that a person saw to be none.
     """
 
     collection: str
     name: str
     encoded: bytes
     faces: yunet.Faces
-    doubts: np.ndarray
+    doubts: yunet.Faces
     empty: bool
+    wrong: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
 
     @property
     def kind(self) -> str:
@@ -104,10 +106,10 @@ def split_of(collection: str, name: str) -> int:
     return data.TEST if share < 0.2 else data.CALIBRATION if share < 0.28 else data.TRAIN
 
 
-def merge(looks: Looks, width: int, height: int) -> tuple[yunet.Faces, np.ndarray]:
-    """Faces and doubtful boxes [N, 4] of one photo of that size in pixels.
+def merge(looks: Looks, width: int, height: int) -> tuple[yunet.Faces, yunet.Faces]:
+    """Faces and doubtful ones of one photo of that size in pixels.
 
-    The score of a face is the mean over the looks that could see it.
+    The score of each is the mean over the looks that could see it.
     """
     found = []
     for (_, mirrored), seen in looks.items():
@@ -130,15 +132,17 @@ def merge(looks: Looks, width: int, height: int) -> tuple[yunet.Faces, np.ndarra
         sizes = [(box[2] - box[0]) * side / max(width, height) for side, _ in looks]
         able = sum(VISIBLE[0] <= size <= VISIBLE[1] for size in sizes)
         mean = float(min(scores.sum() / max(able, 1 + len(looks) // 3), scores.max()))
-        if scores.max() >= CERTAIN and mean >= AGREED:
-            faces.append((box, points, mean))
-        else:
-            doubts.append(box)
-    boxes, landmarks, means = zip(*faces) if faces else ((), (), ())
-    merged = yunet.Faces(
-        np.array(boxes).reshape(-1, 4), np.array(landmarks).reshape(-1, 5, 2), np.array(means)
+        sure = scores.max() >= CERTAIN and mean >= AGREED
+        (faces if sure else doubts).append((box, points, mean))
+    return together(faces), together(doubts)
+
+
+def together(found: list[tuple[np.ndarray, np.ndarray, float]]) -> yunet.Faces:
+    """Faces of a box, landmarks and a score each."""
+    boxes, landmarks, scores = zip(*found) if found else ((), (), ())
+    return yunet.Faces(
+        np.array(boxes).reshape(-1, 4), np.array(landmarks).reshape(-1, 5, 2), np.array(scores)
     )
-    return merged, np.array(doubts).reshape(-1, 4)
 
 
 def store_of(collection: Collection) -> Path:
@@ -183,8 +187,7 @@ def photos(collection: Collection, split: int) -> list[Photo]:
             (width, height), looks = saved[name]
             faces, doubts = merge(looks, width, height)
             if collection.empty:
-                doubts = np.concatenate([faces.boxes, doubts])
-                faces = faces.take(np.zeros(0, int))
+                doubts, faces = faces.joined(doubts), faces.take(np.zeros(0, int))
             result.append(Photo(collection.name, name, encoded, faces, doubts, collection.empty))
     return result
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from recipe.common import data, geometry
-from recipe.detector import photographs
+from recipe.detector import photographs, review
 from recipe.detector.damage import damaged
 from recipe.detector.photographs import Photo
 
@@ -40,12 +40,14 @@ MIRRORED = [1, 0, 2, 4, 3]
 
 @dataclass
 class View:
-    """RGB pixels [S, S, 3], faces in them, and boxes [N, 4] that are neither faces nor none."""
+    """RGB pixels [S, S, 3], faces in them, boxes [N, 4] that are neither faces nor none, and boxes
+    that were reviewed and are none."""
 
     image: np.ndarray
     boxes: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
     landmarks: np.ndarray = field(default_factory=lambda: np.zeros((0, 5, 2)))
     ignored: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
+    wrong: np.ndarray = field(default_factory=lambda: np.zeros((0, 4)))
 
 
 def outline(matrix: np.ndarray, boxes: np.ndarray) -> np.ndarray:
@@ -100,7 +102,11 @@ class Views:
     """Draws views of the photos of one split."""
 
     def __init__(self, split: int):
-        every = {c: photographs.photos(c, split) for c in photographs.COLLECTIONS}
+        known = review.verdicts()
+        every = {
+            c: [review.taught(photo, known) for photo in photographs.photos(c, split)]
+            for c in photographs.COLLECTIONS
+        }
         whole = [p for c, photos in every.items() if not c.tight for p in photos]
         self.tight = [p for c, photos in every.items() if c.tight for p in photos if len(p.faces)]
         self.full = [p for p in whole if len(p.faces)]
@@ -118,9 +124,8 @@ class Views:
 
     def phantoms(self, photo: Photo) -> np.ndarray:
         """Boxes [N, 4] of a photo that a detector took for faces."""
-        seen = photo.doubts if photo.empty else np.zeros((0, 4))
-        mined = self.mined.get((photo.collection, photo.name))
-        return seen if mined is None else np.concatenate([seen, mined])
+        seen = [photo.wrong, self.mined.get((photo.collection, photo.name), np.zeros((0, 4)))]
+        return np.concatenate([photo.doubts.boxes, *seen] if photo.empty else seen)
 
     def decoded(self, photo: Photo) -> np.ndarray:
         """RGB pixels, kept where the photo is large and drawn often."""
@@ -203,10 +208,11 @@ class Views:
         sizes = np.sqrt(np.prod(boxes[:, 2:] - boxes[:, :2], 1))
         inside = ((middle > 0) & (middle < len(view.image))).all(1)
         good = inside & (sizes >= LEAST_FACE)
-        doubts = outline(matrix, photo.doubts)
+        doubts = outline(matrix, photo.doubts.boxes)
         view.boxes = np.concatenate([view.boxes, boxes[good]])
         view.landmarks = np.concatenate([view.landmarks, points[good]])
         view.ignored = np.concatenate([view.ignored, boxes[~good], doubts])
+        view.wrong = np.concatenate([view.wrong, outline(matrix, photo.wrong)])
 
     def collage(self, rng: Rng, side: int) -> View:
         """Tight pictures of faces on something empty: one large or a few."""

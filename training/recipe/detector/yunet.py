@@ -33,6 +33,14 @@ class Faces:
         """The faces at `index`, in that order."""
         return Faces(self.boxes[index], self.landmarks[index], self.scores[index])
 
+    def joined(self, other: Faces) -> Faces:
+        """These faces, then the others."""
+        return Faces(
+            np.concatenate([self.boxes, other.boxes]),
+            np.concatenate([self.landmarks, other.landmarks]),
+            np.concatenate([self.scores, other.scores]),
+        )
+
     def mirrored(self, width: float) -> Faces:
         """The faces of the mirror image; left and right landmarks change places.
 
@@ -68,6 +76,13 @@ def overlap(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     inter = np.prod(np.clip(high - low, 0, None), axis=1)
     area = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     return inter / np.maximum(np.prod(box[2:] - box[:2]) + area - inter, 1e-9)
+
+
+def best_overlap(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """For each of `boxes` its largest overlap with any of the others."""
+    if not len(others):
+        return np.zeros(len(boxes))
+    return np.array([overlap(box, others).max() for box in boxes])
 
 
 def suppress(faces: Faces, iou: float) -> Faces:

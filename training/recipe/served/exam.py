@@ -17,10 +17,10 @@ import numpy as np
 from tqdm import tqdm
 
 from recipe.common import data, geometry
-from recipe.detector import photographs, yunet
+from recipe.detector import photographs, review, yunet
 from recipe.detector.photographs import Photo
 from recipe.detector.views import outline, placed
-from recipe.served import figures, pipeline, review, sheets
+from recipe.served import figures, pipeline, sheets
 
 TURNS = (90, 180, 270, 45)
 """Degrees, clockwise, by which photos of few faces are turned."""
@@ -78,7 +78,7 @@ def questions(split: int) -> list[Photo]:
     known = review.verdicts()
     whole = [c for c in photographs.COLLECTIONS if c.name in WHOLE]
     photos = [photo for collection in whole for photo in photographs.photos(collection, split)]
-    return [review.apply(photo, known) for photo in photos]
+    return [review.judged(photo, known) for photo in photos]
 
 
 def look(network: pipeline.Served, photos: list[Photo], most: int) -> list[Answer]:
@@ -91,7 +91,7 @@ def look(network: pipeline.Served, photos: list[Photo], most: int) -> list[Answe
         for name, view, matrix in views(photo, is_changed):
             points = geometry.apply(matrix, photo.faces.landmarks)
             faces = yunet.Faces(outline(matrix, photo.faces.boxes), points, photo.faces.scores)
-            doubts, found = outline(matrix, photo.doubts), network.candidates(view)
+            doubts, found = outline(matrix, photo.doubts.boxes), network.candidates(view)
             answers.append(Answer(photo, name, faces, doubts, found, view.shape[1::-1]))
     return answers
 

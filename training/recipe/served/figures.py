@@ -28,19 +28,12 @@ PLAIN = "0"
 Lists = defaultdict[str, list[float]]
 
 
-def best_overlap(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """For each of `boxes` its largest overlap with any of the others."""
-    if not len(others):
-        return np.zeros(len(boxes))
-    return np.array([yunet.overlap(box, others).max() for box in boxes])
-
-
 def wrong(answer: Answer, mine: yunet.Faces) -> np.ndarray:
     """Which of the boxes are no face and not excused by a doubt."""
-    seen = best_overlap(mine.boxes, answer.faces.boxes) >= MATCH
+    seen = yunet.best_overlap(mine.boxes, answer.faces.boxes) >= MATCH
     if answer.photo.empty:
         return ~seen
-    return ~seen & (best_overlap(mine.boxes, answer.doubts) < TOUCH)
+    return ~seen & (yunet.best_overlap(mine.boxes, answer.doubts) < TOUCH)
 
 
 def landmark_errors(answer: Answer, mine: yunet.Faces) -> dict[int, float]:
@@ -92,7 +85,7 @@ class Table:
                 self.largest["portraits"].append(bool(bad[areas.argmax()]))
         seen = np.clip(max(answer.size), *SEEN) / max(answer.size)
         overlaps, errors = (
-            best_overlap(answer.faces.boxes, mine.boxes),
+            yunet.best_overlap(answer.faces.boxes, mine.boxes),
             landmark_errors(answer, mine),
         )
         for index, width in enumerate(widths * seen):

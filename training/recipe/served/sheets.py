@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 
 from recipe.common import geometry
+from recipe.detector import review, yunet
 from recipe.detector.photographs import Photo
 from recipe.detector.views import placed
-from recipe.served import figures, pipeline, review
+from recipe.served import figures, pipeline
 
 if TYPE_CHECKING:
     from recipe.served.exam import Answer
@@ -62,7 +63,7 @@ def write(folder: Path, answers: list[Answer], settings: pipeline.Settings) -> N
             mine, faces = pipeline.decide(answer.found, settings), answer.faces
             bad = np.flatnonzero(figures.wrong(answer, mine))
             false += [(answer.photo, mine.boxes[i], float(mine.scores[i])) for i in bad]
-            lost = figures.best_overlap(faces.boxes, mine.boxes) < figures.MATCH
+            lost = yunet.best_overlap(faces.boxes, mine.boxes) < figures.MATCH
             lost = np.flatnonzero(lost)
             missed += [(answer.photo, faces.boxes[i], float(faces.scores[i])) for i in lost]
     folder.mkdir(parents=True, exist_ok=True)

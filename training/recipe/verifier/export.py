@@ -12,7 +12,8 @@ import torch
 
 from recipe.common import data, onnx_export
 from recipe.common.logistic import fit_logistic
-from recipe.served import exam, figures, pipeline
+from recipe.detector import yunet
+from recipe.served import exam, pipeline
 from recipe.verifier.model import Verifier
 from recipe.verifier.spec import FIGURES, SCALE, SIDE, THRESHOLD
 from recipe.verifier.train import CHECKPOINT
@@ -31,8 +32,8 @@ def samples(answers: list[exam.Answer]) -> tuple[np.ndarray, np.ndarray]:
     features, true = [], []
     for answer in answers:
         faces = answer.found.near
-        known = figures.best_overlap(faces.boxes, answer.faces.boxes)
-        doubted = figures.best_overlap(faces.boxes, answer.doubts) * (not answer.photo.empty)
+        known = yunet.best_overlap(faces.boxes, answer.faces.boxes)
+        doubted = yunet.best_overlap(faces.boxes, answer.doubts) * (not answer.photo.empty)
         is_face, is_none = known >= FACE, np.maximum(known, doubted) < NONE
         used = (is_face | is_none) & (faces.scores >= THRESHOLD)
         odds = pipeline.log_odds(faces.scores)

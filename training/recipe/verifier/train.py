@@ -21,12 +21,13 @@ from recipe.verifier.spec import SIDE
 
 CHECKPOINT = data.WORK / "verifier.pt"
 SCENE_WEIGHT = 0.6
-"""What a wrong find in a photo with people counts: some are faces that the teacher missed."""
+"""What a wrong find counts in a photo with people, unless it was reviewed: some are faces that the
+teacher missed."""
 DOUBTFUL, MATURE = 2.0, 0.4
 """Logit from which a wrong find in a photo with people is left out, and the share of the training
 time from which the verifier knows faces well enough to be asked."""
 POOLS = (0.45, 0.25, 0.3)
-"""How often faces, what is wrong in photos without faces and what is wrong anywhere are drawn."""
+"""How often faces, what is surely wrong and what is wrong anywhere are drawn."""
 
 Batch = dict[str, np.ndarray]
 
@@ -42,11 +43,11 @@ class Crops(IterableDataset):
                 self.parts.append({key: part[key] for key in part.files})
 
     def pools(self) -> list[list[tuple[int, int]]]:
-        """Where the faces are, what is wrong in photos without faces, and all that is wrong."""
+        """Where the faces are, what is surely wrong, and all that is wrong."""
         pools: list[list[tuple[int, int]]] = [[], [], []]
         for at, part in enumerate(self.parts):
             wrong = ~part["faces"]
-            for pool, chosen in zip(pools, (part["faces"], wrong & part["bare"], wrong)):
+            for pool, chosen in zip(pools, (part["faces"], wrong & part["sure"], wrong)):
                 pool += [(at, int(index)) for index in np.flatnonzero(chosen)]
         return pools
 
@@ -62,8 +63,8 @@ class Crops(IterableDataset):
                 at, index = pools[kind][rng.integers(len(pools[kind]))]
                 part = self.parts[at]
                 crop, points = varied(part["crops"][index], part["landmarks"][index], rng)
-                rows.append([crop, points, part["faces"][index], part["bare"][index]])
-            columns = zip(("crops", "landmarks", "faces", "bare"), map(np.array, zip(*rows)))
+                rows.append([crop, points, part["faces"][index], part["sure"][index]])
+            columns = zip(("crops", "landmarks", "faces", "sure"), map(np.array, zip(*rows)))
             yield {name: torch.from_numpy(column) for name, column in columns}
 
 
@@ -101,8 +102,8 @@ def changed(crop: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def loss(face: Tensor, landmarks: Tensor, batch: dict[str, Tensor], mature: bool) -> Tensor:
     """Focal loss on faces, smooth L1 loss on the landmarks of faces."""
-    true, bare = batch["faces"], batch["bare"]
-    wanted, certain = true.float()[:, None], (true | bare)[:, None]
+    true, sure = batch["faces"], batch["sure"]
+    wanted, certain = true.float()[:, None], (true | sure)[:, None]
     weight = torch.where(certain, 1.0, SCENE_WEIGHT)
     if mature:
         weight = weight * (certain | (face.detach() < DOUBTFUL))

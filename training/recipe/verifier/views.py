@@ -35,7 +35,10 @@ BARE, HARD = 0.35, 0.2
 """Shares of whole photos without faces, and of those in which mining found something."""
 
 Example = tuple[np.ndarray, np.ndarray, bool, bool]
-"""Crop, landmarks [10] in its sides, whether it is a face, whether its photo has none at all."""
+"""Crop, landmarks [10] in its sides, whether it is a face, whether it surely is none.
+
+It surely is none where its photo has no face, or where a person looked at it.
+"""
 
 
 def folder() -> Path:
@@ -122,20 +125,21 @@ def examples(
     found = detector(view.image)
     points, kinds = list(found.landmarks), labels(view, found.boxes)
     order = rng.permutation(len(kinds))
-    used = [(points[i], kinds[i]) for i in order if kinds[i] >= 0][:MOST_FACES]
-    used += [(points[i], -1) for i in order if kinds[i] == -1][:wrong]
+    sure = yunet.best_overlap(found.boxes, view.wrong) >= FACE
+    used = [(points[i], kinds[i], False) for i in order if kinds[i] >= 0][:MOST_FACES]
+    used += [(points[i], -1, bare or sure[i]) for i in order if kinds[i] == -1][:wrong]
     if len(view.boxes) and rng.random() < 0.5:
         face = int(rng.integers(len(view.boxes)))
-        used.append((view.landmarks[face], face))
+        used.append((view.landmarks[face], face, False))
     if bare and rng.random() < 0.25:
-        used.append((anywhere(rng, len(view.image)), -1))
-    for marks, face in used:
+        used.append((anywhere(rng, len(view.image)), -1, True))
+    for marks, face, is_sure in used:
         matrix = jittered(rng, marks)
         crop = geometry.warp(view.image, matrix, SIDE)
         true = np.zeros((5, 2))
         if face >= 0:
             true = geometry.apply(matrix, view.landmarks[face]) / SIDE
-        yield crop, true.ravel().astype(np.float32), bool(face >= 0), bare
+        yield crop, true.ravel().astype(np.float32), bool(face >= 0), bool(is_sure)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -159,7 +163,7 @@ def execute(options: argparse.Namespace) -> None:
     for number in range(-(-options.crops // SHARD)):
         while len(kept) < SHARD:
             kept += examples(source, detectors[rng.integers(len(detectors))], rng, options.wrong)
-        columns = zip(("crops", "landmarks", "faces", "bare"), map(np.array, zip(*kept)))
+        columns = zip(("crops", "landmarks", "faces", "sure"), map(np.array, zip(*kept)))
         temporary = folder() / f"{seed}-{number}.tmp"
         with temporary.open("wb") as file:
             np.savez(file, **dict(columns))

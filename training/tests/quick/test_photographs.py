@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from recipe.common import geometry
-from recipe.detector import photographs, views, yunet
+from recipe.detector import photographs, review, views, yunet
 from recipe.embedder import conditions
-from recipe.served import exam, figures, pipeline, pixels, review
+from recipe.served import exam, figures, pipeline, pixels
 
 POINTS = np.array([[30, 40], [70, 40], [50, 60], [35, 80], [65, 80.0]])
 BOX = np.array([20, 20, 80, 100.0])
@@ -77,20 +77,27 @@ def test_a_face_is_returned_once() -> None:
 def test_what_a_person_saw_corrects_the_reference(tmp_path: Path) -> None:
     boxes = np.array([[0, 0, 20, 20], [50, 50, 90, 90.0]])
     wanted = yunet.Faces(boxes, np.zeros((2, 5, 2)), np.ones(2))
-    photo = photographs.Photo("scenes", "dog.jpg", b"", wanted, np.zeros((0, 4)), False)
+    doubt = yunet.Faces(np.array([[100, 0, 126, 40.0]]), POINTS[None], np.array([0.5]))
+    photo = photographs.Photo("scenes", "a dog.jpg", b"", wanted, doubt, False)
     lines = [
         review.line(photo, np.array([51, 49, 90, 90.0]), review.NONE),
         review.line(photo, np.array([100, 0, 130, 40.0]), review.FACE),
     ]
     (tmp_path / "reviewed.txt").write_text("\n".join(lines))
-    seen = review.apply(photo, review.verdicts(tmp_path / "reviewed.txt"))
-    assert seen.faces.boxes.tolist() == [[0, 0, 20, 20]]
-    assert seen.doubts.tolist() == [[100, 0, 130, 40]]
+    known = review.verdicts(tmp_path / "reviewed.txt")
+    judged = review.judged(photo, known)
+    assert judged.faces.boxes.tolist() == [[0, 0, 20, 20]]
+    assert judged.doubts.boxes.tolist() == [[100, 0, 126, 40], [100, 0, 130, 40]]
+    taught = review.taught(photo, known)
+    assert taught.faces.boxes.tolist() == [[0, 0, 20, 20], [100, 0, 126, 40]]
+    assert taught.wrong.tolist() == [[51, 49, 90, 90]]
+    assert not len(taught.doubts)
 
 
 def answer(mine: yunet.Faces, wanted: yunet.Faces, doubts: np.ndarray, empty: bool) -> exam.Answer:
     collection = "negatives" if empty else "scenes"
-    photo = photographs.Photo(collection, "flickr-1.jpg", b"", wanted, doubts, empty)
+    doubted = yunet.Faces(doubts, np.zeros((len(doubts), 5, 2)), np.zeros(len(doubts)))
+    photo = photographs.Photo(collection, "flickr-1.jpg", b"", wanted, doubted, empty)
     found = pipeline.Candidates(mine, none())
     return exam.Answer(photo, figures.PLAIN, wanted, doubts, found, (400, 300))
 
