@@ -35,17 +35,19 @@ mod nodes;
 mod open;
 mod purge;
 mod rows;
+mod source;
 mod tags;
 mod tenants;
 mod tokens;
 mod transaction;
+mod transfer;
 mod users;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::io::ErrorKind;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -60,19 +62,19 @@ pub use address::Address;
 pub use check::check;
 pub(crate) use error::classify;
 
-use crate::change::{ChangeSink, FaceVector, Since};
+use crate::Store;
+use crate::change::{ChangeSink, FaceVector};
 use crate::clock::{self, Clock};
 use crate::error::StoreResult;
 use crate::membership::{Beat, Membership};
 use crate::open_error::OpenError;
 use crate::rows::{
     AssociateFaces, Association, Collection, CollectionKey, DisassociateFaces, Disassociation,
-    Face, FaceDeletion, FaceFilter, Idempotency, IndexFaces, NewCollection, Revision, RowRange,
-    StoreSize, TenantTotals, User,
+    Face, FaceDeletion, FaceFilter, Idempotency, IndexFaces, NewCollection, StoreSize,
+    TenantTotals, User,
 };
 use crate::tenant::{Scope, Tenant};
-use crate::transfer::{Export, Import, NewImport, Transfer, TransferRows};
-use crate::{FaceVisitor, Store, UserVisitor, VectorSource};
+use crate::transfer::Import;
 use engine::Engine;
 use tokens::Once;
 use writer::Writer;
@@ -377,92 +379,5 @@ impl Membership for Postgres {
 
     async fn leave(&self, address: &str) -> StoreResult<()> {
         nodes::leave(self.engine.beater().await?, address).await
-    }
-}
-
-#[async_trait]
-impl VectorSource for Postgres {
-    async fn collection_by_key(&self, key: CollectionKey) -> StoreResult<Option<Collection>> {
-        self.engine.read(|lease| collections::look_up_by_key(lease, key)).await
-    }
-
-    async fn load_faces(
-        &self,
-        collection: CollectionKey,
-        rows: RowRange,
-        visit: &mut FaceVisitor<'_>,
-    ) -> StoreResult<Revision> {
-        load::faces(self.engine.loader().await?, collection, rows, visit).await
-    }
-
-    async fn load_users(
-        &self,
-        collection: CollectionKey,
-        rows: RowRange,
-        visit: &mut UserVisitor<'_>,
-    ) -> StoreResult<Revision> {
-        load::users(self.engine.loader().await?, collection, rows, visit).await
-    }
-
-    async fn faces_since(
-        &self,
-        collection: CollectionKey,
-        rows: RowRange,
-        since: Revision,
-    ) -> StoreResult<Option<Since<Vec<f32>>>> {
-        self.engine.read(|lease| load::faces_since(lease, collection, rows, since)).await
-    }
-
-    async fn users_since(
-        &self,
-        collection: CollectionKey,
-        rows: RowRange,
-        since: Revision,
-    ) -> StoreResult<Option<Since<Vec<Vec<f32>>>>> {
-        self.engine.read(|lease| load::users_since(lease, collection, rows, since)).await
-    }
-
-    async fn revisions(
-        &self,
-        collections: &[CollectionKey],
-    ) -> StoreResult<Option<HashMap<CollectionKey, Revision>>> {
-        self.engine.read(|lease| load::revisions(lease, collections)).await.map(Some)
-    }
-}
-
-#[async_trait]
-impl Transfer for Postgres {
-    async fn export_collection(&self, tenant: &Tenant, name: &str) -> StoreResult<Export> {
-        export::export(self.engine.loader().await?, tenant, name).await
-    }
-
-    async fn begin_import(&self, tenant: &Tenant, new: NewImport) -> StoreResult<Import> {
-        let now = (self.clock)();
-        let import = self.writer.write(import::Begin { tenant: tenant.clone(), new, now }).await?;
-        self.importing().insert(import.key);
-        Ok(import)
-    }
-
-    async fn import_rows(&self, import: &Import, rows: TransferRows) -> StoreResult<()> {
-        let (import, now) = (import.clone(), (self.clock)());
-        self.writer.write(import::Rows { import, rows, now }).await
-    }
-
-    async fn finish_imports(
-        &self,
-        imports: &[Import],
-        replace: bool,
-    ) -> StoreResult<Vec<Collection>> {
-        let finish = import::Finish { imports: imports.to_vec(), replace };
-        let shown = self.writer.write(finish).await?;
-        self.ended(imports);
-        Ok(shown)
-    }
-
-    async fn abandon_imports(&self, imports: &[Import]) -> StoreResult<()> {
-        let keys = imports.iter().map(|import| import.key).collect();
-        self.writer.write(import::Abandon { imports: keys }).await?;
-        self.ended(imports);
-        Ok(())
     }
 }
