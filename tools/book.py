@@ -16,6 +16,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
 LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^()\s]+)\)")
+OUTSIDE = re.compile(r"^\[[^\]]+\]: \.\./\.\./.*\n", re.MULTILINE)
+"""Definitions of links to pages beside the repository's files, such as its releases."""
 PICTURES = {".png", ".svg", ".jpg", ".webp"}
 
 
@@ -31,15 +33,22 @@ def stage(book: Path) -> None:
     if written - listed:
         sys.exit(f"docs/SUMMARY.md does not list {', '.join(map(str, written - listed))}")
     for page in listed:
-        text = LINK.sub(partial(kept, page, listed, book), (ROOT / page).read_text())
+        text = OUTSIDE.sub("", (ROOT / page).read_text())
+        text = LINK.sub(partial(kept, page, listed, book), text)
         (book / page).parent.mkdir(parents=True, exist_ok=True)
-        (book / page).write_text(text)
+        (book / staged(page)).write_text(text)
     summary = (DOCS / "SUMMARY.md").read_text()
     (book / "SUMMARY.md").write_text(LINK.sub(from_root, summary))
 
 
 def from_root(match: re.Match) -> str:
-    return f"[{match[2]}]({(DOCS / match[3]).resolve().relative_to(ROOT)})"
+    page = (DOCS / match[3]).resolve().relative_to(ROOT)
+    return f"[{match[2]}]({staged(page)})"
+
+
+def staged(page: Path) -> Path:
+    """mdBook makes an index.html of a README.md, and leaves links to it as they are."""
+    return page.with_name("index.md") if page.name == "README.md" else page
 
 
 def kept(page: Path, listed: set[Path], book: Path, match: re.Match) -> str:
@@ -52,7 +61,9 @@ def kept(page: Path, listed: set[Path], book: Path, match: re.Match) -> str:
         (book / path).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(ROOT / path, book / path)
         return match[0]
-    return match[0] if path in listed else match[2]
+    if path not in listed:
+        return match[2]
+    return match[0].replace(match[3], match[3].replace("README.md", "index.md"))
 
 
 def main(output: Path, mdbook: str) -> None:
