@@ -17,6 +17,12 @@ const LANDMARKS: &str = "landmarks";
 const SHARED_PART: f32 = 0.5;
 /// Or when the centers of their landmarks are nearer than this many radii of the larger face.
 const CENTER_DISTANCE: f32 = 1.0;
+/// The side of a square box, in radii of the face's landmarks: the median of faces that are found well.
+const BOX_RADII: f32 = 4.18;
+/// Natural logarithm of what a box may be larger or smaller than that, and how fast it then counts
+/// less.
+const TOLERANCE: f32 = 0.15;
+const FALLOFF: f32 = 0.3;
 /// Scores are kept this far from 0 and 1, where their logits are infinite.
 const SCORE_MARGIN: f32 = 1e-4;
 
@@ -98,12 +104,21 @@ fn points(values: &[f32], side: f32) -> Option<[Point; 5]> {
 /// Keeps the best of the detections that show the same face; order and `iou` as in [`suppress`].
 pub(crate) fn once_each(faces: Vec<Detection>, iou: f32) -> Vec<Detection> {
     let mut kept: Vec<Detection> = Vec::new();
-    for face in suppress(faces, iou) {
+    for face in suppress(faces, iou, fit) {
         if !kept.iter().any(|better| shows_same(better, &face)) {
             kept.push(face);
         }
     }
     kept
+}
+
+/// How well a detection shows its face. The verifier sees a face in a part of one, too; the detector's
+/// score is lower where its box fits worse, and a box of twice the size does not fit its landmarks.
+fn fit(face: &Detection) -> f32 {
+    let (_, _, radius) = extent(&face.landmarks);
+    let size = (face.bounding_box.area().sqrt() / (BOX_RADII * radius)).ln().abs();
+    let agreement = (-((size - TOLERANCE).max(0.0) / FALLOFF).powi(2)).exp();
+    face.confidence * face.score * agreement
 }
 
 fn shows_same(a: &Detection, b: &Detection) -> bool {
@@ -157,6 +172,18 @@ mod tests {
         same_landmarks.bounding_box = Rect { left: 60.0, top: 0.0, width: 100.0, height: 100.0 };
         let kept = once_each(vec![same_landmarks, beside, inside, surest], 0.45);
         assert_eq!(kept, [surest, beside]);
+    }
+
+    #[test]
+    fn a_box_that_fits_its_landmarks_stays() {
+        let well = face(100.0, 100.0, 20.0, 95.0);
+        let (left, top, size) = (92.0, 95.0, 40.0);
+        let twice = Detection {
+            bounding_box: Rect { left, top, width: size, height: size },
+            confidence: 99.0,
+            ..well
+        };
+        assert_eq!(once_each(vec![twice, well], 0.45), [well]);
     }
 
     #[test]

@@ -29,6 +29,11 @@ TOGETHER = 1.0
 one face."""
 
 
+BOX_RADII, TOLERANCE, FALLOFF = 4.18, 0.15, 0.3
+"""The side of a square box in radii of the face's landmarks, the natural logarithm of what a box
+may differ from that, and how fast it then counts less."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """Detector and verifier sections of `pack.toml`."""
@@ -148,14 +153,26 @@ def log_odds(score: np.ndarray) -> np.ndarray:
     return np.log(score / (1 - score))
 
 
+def extents(faces: yunet.Faces) -> tuple[np.ndarray, np.ndarray]:
+    """Centers [N, 2] of the faces' landmarks, and the roots of their mean square distances [N]."""
+    centers = faces.landmarks.mean(1)
+    return centers, np.sqrt(((faces.landmarks - centers[:, None]) ** 2).sum(2).mean(1))
+
+
+def agreement(faces: yunet.Faces) -> np.ndarray:
+    """How well the sizes of boxes and landmarks agree: 1, less for a box too large or too small."""
+    sides = np.sqrt(np.prod(faces.boxes[:, 2:] - faces.boxes[:, :2], axis=1))
+    off = np.abs(np.log(sides / (BOX_RADII * extents(faces)[1])))
+    return np.exp(-((np.maximum(off - TOLERANCE, 0) / FALLOFF) ** 2))
+
+
 def once(faces: yunet.Faces, fits: np.ndarray, iou: float) -> yunet.Faces:
     """Of boxes of one face the one of the largest fit; sorted by falling fit.
 
     Boxes are of one face where they overlap or contain each other, or their landmarks lie together.
     """
     faces = faces.take(np.argsort(-fits, kind="stable"))
-    centers = faces.landmarks.mean(1)
-    radii = np.sqrt(((faces.landmarks - centers[:, None]) ** 2).sum(2).mean(1))
+    centers, radii = extents(faces)
     kept: list[int] = []
     for index, box in enumerate(faces.boxes):
         others = faces.boxes[kept]
@@ -187,5 +204,6 @@ def sure(faces: yunet.Faces, looks: Looks, settings: Settings) -> yunet.Faces:
     chance = sigmoid(bias + detector * log_odds(faces.scores) + verifier * looks.logits[keep])
     points = looks.landmarks[keep] if settings.refine else faces.landmarks
     likely = np.flatnonzero(chance >= 0.5)
-    fits = (chance * faces.scores)[likely]
-    return once(yunet.Faces(faces.boxes, points, chance).take(likely), fits, settings.nms_iou)
+    seen = yunet.Faces(faces.boxes, points, chance).take(likely)
+    fits = chance[likely] * faces.scores[likely] * agreement(seen)
+    return once(seen, fits, settings.nms_iou)

@@ -112,7 +112,7 @@ impl Detector {
         for face in &mut faces {
             face.confidence = self.confidence(face.score);
         }
-        Ok(suppress(faces, self.spec.nms_iou))
+        Ok(suppress(faces, self.spec.nms_iou, |face| face.score))
     }
 
     /// One run with the image's longest side at most `longest` and at least `min_side`, its
@@ -175,13 +175,13 @@ impl Detector {
     }
 }
 
-/// Greedy non-maximum suppression: the best stays, and what overlaps it by more than `iou` goes. The
-/// best comes first.
-///
-/// The verifier sees a face in a part of one, too; the detector's score is lower where its box fits
-/// worse. So what counts is the product of both.
-pub(crate) fn suppress(mut candidates: Vec<Detection>, iou: f32) -> Vec<Detection> {
-    let fit = |candidate: &Detection| candidate.confidence * candidate.score;
+/// Greedy non-maximum suppression: the one of the best `fit` stays, and what overlaps it by more than
+/// `iou` goes. The best comes first.
+pub(crate) fn suppress(
+    mut candidates: Vec<Detection>,
+    iou: f32,
+    fit: impl Fn(&Detection) -> f32,
+) -> Vec<Detection> {
     candidates.sort_by(|a, b| fit(b).total_cmp(&fit(a)));
     let mut kept: Vec<Detection> = Vec::new();
     for candidate in candidates {
@@ -208,9 +208,10 @@ mod tests {
 
     #[test]
     fn suppression_keeps_the_best_of_each_cluster() {
-        let kept = suppress(vec![at(0.0, 0.7), at(1.0, 0.9), at(50.0, 0.6), at(2.0, 0.8)], 0.45);
+        let of = |faces| suppress(faces, 0.45, |face| face.score);
+        let kept = of(vec![at(0.0, 0.7), at(1.0, 0.9), at(50.0, 0.6), at(2.0, 0.8)]);
         assert_eq!(kept.iter().map(|face| face.score).collect::<Vec<_>>(), [0.9, 0.6]);
-        let apart = suppress(vec![at(0.0, 0.7), at(5.0, 0.9)], 0.45);
+        let apart = of(vec![at(0.0, 0.7), at(5.0, 0.9)]);
         assert_eq!(apart.len(), 2);
     }
 
