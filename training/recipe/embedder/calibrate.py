@@ -20,9 +20,9 @@ from recipe.embedder import calibration, damages, verification, views
 from recipe.embedder.rater import CALIBRATION, Rater, Weights
 
 PEOPLE = 450
-KNOTS = np.array([0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0])
+KNOTS = np.array([0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 1.0])
 """Qualities between which the weights are interpolated."""
-LOWERED = KNOTS < 0.75
+LOWERED = KNOTS < 0.83
 """Weights that may fall below 1; those of good views stay."""
 RATE = 0.8 * calibration.ANCHORS[80.0]
 """Rate of strangers over 80 that the fit aims at in every condition."""

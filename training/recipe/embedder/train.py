@@ -1,7 +1,8 @@
 """Train the embedder: every view of a face aims at the teacher's vector of the clean, upright one.
 
 The run begins with the blocks of `recipe train-blocks`. At first the teacher's inner maps of each
-view count as much as the embedding, in the end little. It resumes from its checkpoint.
+view count as much as the embedding. In the second half they count nothing: the teacher need not
+look then, and twice as many views fit the time. It resumes from its checkpoint.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from recipe.embedder.model import Embedder, pooled, scaled
 CHECKPOINT = data.WORK / "embedder.pt"
 PAIRS = 5.0
 """Weight of the differences of the similarities of pairs, beside 1 of the cosine."""
-FIRST_MAPS, LAST_MAPS = 0.18, 0.03
-"""Weight of the maps at the beginning and at the end."""
+MAPS, ALONE = 0.18, 0.5
+"""Weight of the maps at the beginning, and the share of the time after which they count nothing."""
 SOLVED, RIDGE, LENGTH = 60, 0.02, 8.0
 """Batches from which the last layer is solved at the start, the pull of its weights towards zero,
 and the length of its vectors."""
@@ -98,7 +99,7 @@ class Judge:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("--minutes", type=float, default=75)
+    parser.add_argument("--minutes", type=float, default=140)
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--judge-every", type=int, default=400, help="steps")
@@ -119,11 +120,13 @@ def execute(options: argparse.Namespace) -> None:
     run = Run(model.train(), CHECKPOINT, options.minutes, options.rate, decay=1e-4, muon=False)
     for share in run.steps():
         batch = next(batches)
-        mine, wanted = model.maps(scaled(batch["views"].numpy())), maps.look(batch)
-        importance = FIRST_MAPS + (LAST_MAPS - FIRST_MAPS) * share
-        weight = batch["weights"][:, None, None, None]
-        of_maps = distances(mine, wanted, maps.variance, weight).sum()
-        run.learn(distance(model.linear(pooled(mine)), batch) + importance * of_maps)
+        mine = model.maps(scaled(batch["views"].numpy()))
+        total = distance(model.linear(pooled(mine)), batch)
+        if share < ALONE:
+            weight = batch["weights"][:, None, None, None]
+            of_maps = distances(mine, maps.look(batch), maps.variance, weight).sum()
+            total = total + MAPS * (1 - share / ALONE) * of_maps
+        run.learn(total)
         if run.step % options.judge_every == 0:
             print(f" step {run.step}: {judge(run.averaged.module)}", flush=True)
     print(f" step {run.step}: {judge(run.averaged.module)}")
