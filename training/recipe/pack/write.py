@@ -13,12 +13,12 @@ from recipe.detector.yunet import NMS_IOU
 from recipe.pack.card import card
 from recipe.verifier import spec as verifier_spec
 
-VERSION = "0.7.0"
+VERSION = "0.9.0"
 LICENSE = "Apache-2.0 (weights trained on non-commercial research data, see CARD.md)"
 DESCRIPTION = (
     "The project's own detector, verifier, embedder and analyzer, taught by small public models."
 )
-QUALITY = "auto = 0.35\nlow = 0.27\nmedium = 0.52\nhigh = 0.7"
+QUALITY = "auto = 0.4\nlow = 0.3\nmedium = 0.55\nhigh = 0.72"
 """Least quality that each value of QualityFilter lets in; set by hand.
 
 Among upright faces of CelebA, AUTO refuses few; among crops of no face, most.

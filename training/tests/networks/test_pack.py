@@ -57,7 +57,7 @@ def test_pack_toml_has_the_checksums_the_inputs_and_the_figures(
     assert pack["detector"]["score_threshold"] == spec.THRESHOLD
     assert pack["verifier"]["calibration"] == [-0.5, 1.2, 1.0]
     assert pack["calibration"] == {"cosine": [0, 0.4, 1], "similarity": [0, 80, 100]}
-    assert pack["quality"]["weight"] == [0.7, 1] and pack["quality"]["auto"] == 0.35
+    assert pack["quality"]["weight"] == [0.7, 1] and pack["quality"]["auto"] == 0.4
     assert pack["detector"]["max_side"] == 768 and pack["verifier"]["refine_landmarks"]
     assert pack["analyzer"]["age_quantiles"] == [0.1, 0.9]
     assert pack["accuracy"]["verification_percent"] == 91
