@@ -63,12 +63,7 @@ def test_a_crop_shows_the_same_place_at_every_scale(scale: float) -> None:
 def test_a_face_is_returned_once() -> None:
     inner = yunet.Faces(np.array([[30, 30, 60, 70.0]]), POINTS[None] * 0.9, np.array([0.95]))
     beside = face(0.7, shift=90.0)
-    parts = [face(0.9), inner, beside]
-    faces = yunet.Faces(
-        np.concatenate([part.boxes for part in parts]),
-        np.concatenate([part.landmarks for part in parts]),
-        np.concatenate([part.scores for part in parts]),
-    )
+    faces = face(0.9).joined(inner).joined(beside)
     np.testing.assert_allclose(pipeline.once(faces, faces.scores, 0.45).scores, [0.95, 0.7])
     worse = faces.scores * [1.0, 0.5, 1.0]
     np.testing.assert_allclose(pipeline.once(faces, worse, 0.45).scores, [0.9, 0.7])
